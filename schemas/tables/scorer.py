@@ -1,0 +1,107 @@
+"""The scorer's tables. Customers, tier changes and warnings are written by their lane alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from schemas.tables.base import metadata
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("lane", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),  # services.scorer.core.state, msgpack
+    Column("score", SmallInteger, nullable=False),  # 0..10,000
+    Column("band", SmallInteger, nullable=False),  # coarse score: seldom changes, so updates stay HOT
+    Column("active", Boolean, nullable=False),  # bought in the window: counted in the percentiles
+    Column("ranked_tier", Text),  # null before the first purchase event
+    Column("ranked_since_ms", BigInteger),
+    Column("tier", Text),
+    Column("tier_since_ms", BigInteger),
+    Column("next_due_ms", BigInteger),  # never too late; may be early (it then fires and re-arms)
+    Column("revision", BigInteger, nullable=False),
+    Index("ix_customers_due", "lane", "next_due_ms"),
+    Index("ix_customers_band", "lane", "band"),
+    postgresql_with={"fillfactor": "70", "toast_tuple_target": "8160"},
+)
+
+tier_changes = Table(
+    "tier_changes",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("previous", Text),
+    Column("current", Text, nullable=False),
+    Column("ranked_previous", Text),
+    Column("ranked_current", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("causation_id", Text),
+    Column("proof", LargeBinary, nullable=False),  # schemas.events.Proof as JSON
+    Column("lane", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+warnings = Table(
+    "warnings",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("started_ms", BigInteger, primary_key=True),
+    Column("severity", Text, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),  # schemas.events.SilenceEvidence as JSON
+    Column("ended_ms", BigInteger),  # null while open
+    Column("ended_by", Text),
+    Column("lane", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_warnings_open", "started_ms", postgresql_where="ended_ms IS NULL"),
+)
+
+cut_offs = Table(
+    "cut_offs",
+    metadata,
+    Column("version", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),  # the end of a replay: its instant is complete
+    Column("active", Integer, nullable=False),
+    Column("cuts", ARRAY(Integer)),  # high 18, 20, 22, low 18, 20, 22; null when nobody is active
+    Column("tied_high", Integer, nullable=False),
+    Column("tied_low", Integer, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # of the lane-0 transaction that wrote it
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)
+
+histograms = Table(
+    "histograms",
+    metadata,
+    Column("lane", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # lane_log notes after it are not in yet
+    Column("at_ms", BigInteger, nullable=False),  # the lane's clock then, all due by it fired
+    Column("complete", Boolean, nullable=False),
+    Column("active", Integer, nullable=False),
+    Column("counts", LargeBinary, nullable=False),  # 10,001 little-endian uint32
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("body", JSONB, nullable=False),
+    Column("activated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)

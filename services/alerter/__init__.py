@@ -1,0 +1,1 @@
+"""The alerter: turns tier changes and churn warnings into tasks of advisors."""

@@ -1,0 +1,1 @@
+"""The API and the advisor's desk: what people and machines read and do, on the truth in PostgreSQL."""

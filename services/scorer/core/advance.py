@@ -1,0 +1,72 @@
+"""The three transitions: an event came, time passed, the crowd moved. Pure, all of them.
+
+A customer's now is the latest of the lane's clock, the event's time and the customer's own clock. What
+was due strictly before it fires first, each at its own instant; what is due at the same instant is
+merged into the one evaluation at now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.events import Input, PurchaseRecorded
+from schemas.tiers import Cause
+from services.scorer.core import memory
+from services.scorer.core.draft import Because, Draft, Moment, Step
+from services.scorer.core.due import pass_time
+from services.scorer.core.evaluate import evaluate
+from services.scorer.core.facts import fact_of
+from services.scorer.core.sightings import sighting_of
+from services.scorer.core.state import State
+
+if TYPE_CHECKING:
+    from services.scorer.core.policy import Policy
+
+__all__ = ["Moment", "Step", "adopt", "advance", "settle"]
+
+_CROWD = Because(Cause.CROWD)
+
+
+def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -> Step:
+    """Apply one event; a repeat of a known one changes nothing, not even the clock.
+
+    Args:
+        state: the customer's, None for one never seen.
+        event: of that customer.
+        moment: what is known of the world.
+        policy: the one in force.
+
+    Raises:
+        Refused: CONFLICT, LATE, CURRENCY or HOT; the state is unchanged then.
+    """
+    news = fact_of(event) if isinstance(event, PurchaseRecorded) else sighting_of(event)
+    if state is None:
+        state = State(customer_id=event.customer_id, settled_ms=max(moment.now_ms, news.time_ms))
+    now_ms = max(moment.now_ms, news.time_ms, state.settled_ms)
+    if memory.is_repeat(state, news, now_ms, policy):
+        return Step(state=state, moved=(state.bin, state.bin), duplicate=True)
+    if isinstance(event, PurchaseRecorded):
+        memory.refuse_purchase(state, event, news.time_ms, now_ms, policy)
+    draft = Draft.of(state, moment, policy)
+    pass_time(draft, now_ms, through_ms=now_ms - 1, known_until_ms=now_ms)
+    memory.take_up(draft.state, news, policy)
+    evaluate(draft, now_ms, max(now_ms, moment.known_until_ms), Because(Cause.EVENT, event.event_id))
+    return draft.step()
+
+
+def settle(state: State, moment: Moment, policy: Policy) -> Step:
+    """Let time pass to ``moment.now_ms``: everything due by then fires, each at its own instant."""
+    draft = Draft.of(state, moment, policy)
+    pass_time(draft, moment.now_ms, through_ms=moment.now_ms, known_until_ms=moment.known_until_ms)
+    return draft.step()
+
+
+def adopt(state: State, moment: Moment, policy: Policy) -> Step:
+    """Re-tier the customer under cuts that came into force at ``moment.now_ms``.
+
+    Settle under the old cuts first: what is still due by now fires here under the new ones.
+    """
+    draft = Draft.of(state, moment, policy)
+    pass_time(draft, moment.now_ms, through_ms=moment.now_ms, known_until_ms=moment.known_until_ms)
+    evaluate(draft, draft.state.settled_ms, moment.known_until_ms, _CROWD)
+    return draft.step()

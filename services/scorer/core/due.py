@@ -1,0 +1,78 @@
+"""What time alone does: a fact leaves the window, a dwell ends, a silence grows too long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.tiers import Cause
+from services.scorer.core import memory, silence, window
+from services.scorer.core.draft import Because, Draft
+from services.scorer.core.evaluate import evaluate
+from services.scorer.core.tiers import is_downgrade, wanted_tier
+
+if TYPE_CHECKING:
+    from services.scorer.core.cuts import Cuts
+    from services.scorer.core.policy import Policy
+    from services.scorer.core.state import State
+
+_TIME = Because(Cause.TIME)
+
+
+def next_due_ms(state: State, policy: Policy, cuts: Cuts | None) -> int | None:
+    """Return when ``settle`` would next do something, in ms; it may be early, never late.
+
+    A silence that starts at s is due at s + 1: only then is everything up to s known. So a customer is
+    to be settled when ``next_due_ms <= moment.known_until_ms``, which is the lane's clock, and 1 ms more
+    at the complete end of a replay.
+    """
+    turn_ms = _next_expiry_or_dwell(state, cuts, policy)
+    start_ms = silence.next_silence_ms(state, policy)
+    if start_ms is None:
+        return turn_ms
+    return start_ms + 1 if turn_ms is None or start_ms < turn_ms else turn_ms
+
+
+def pass_time(draft: Draft, to_ms: int, *, through_ms: int, known_until_ms: int) -> None:
+    """Fire what is due, each at its own instant and in order, then let the clock stand at ``to_ms``.
+
+    At one instant a silence comes last: it is one only when everything of that instant is in.
+
+    Args:
+        draft: the step.
+        to_ms: where the clock stands afterwards, unless it stands later already.
+        through_ms: expiries and dwells up to and including it fire.
+        known_until_ms: silences that start before it fire.
+    """
+    state, policy, cuts = draft.state, draft.policy, draft.moment.cuts
+    while True:
+        turn_ms = _next_expiry_or_dwell(state, cuts, policy)
+        start_ms = silence.next_silence_ms(state, policy)
+        if turn_ms is not None and turn_ms <= through_ms and (start_ms is None or turn_ms <= start_ms):
+            at_ms, until_ms = turn_ms, turn_ms
+        elif start_ms is not None and start_ms < known_until_ms:
+            at_ms, until_ms = start_ms, start_ms + 1
+        else:
+            break
+        window.move(state, max(at_ms, state.settled_ms), policy)
+        evaluate(draft, at_ms, until_ms, _TIME)
+    window.move(state, max(to_ms, state.settled_ms), policy)
+    memory.forget(state, policy)
+
+
+def _next_expiry_or_dwell(state: State, cuts: Cuts | None, policy: Policy) -> int | None:
+    expiry_ms = window.next_expiry_ms(state, policy)
+    dwell_ms = _dwell_end_ms(state, cuts, policy)
+    if expiry_ms is None or dwell_ms is None:
+        return dwell_ms if expiry_ms is None else expiry_ms
+    return min(expiry_ms, dwell_ms)
+
+
+def _dwell_end_ms(state: State, cuts: Cuts | None, policy: Policy) -> int | None:
+    """Return when the downgrade that is wanted may happen, None when none is wanted.
+
+    Not before the customer's clock: cuts that it was not yet told of may want one long overdue.
+    """
+    ranked = state.ranked
+    if ranked is None or not is_downgrade(ranked, wanted_tier(ranked, state.score, cuts)):
+        return None
+    return max(state.ranked_since_ms + policy.dwell_ms, state.settled_ms)

@@ -1,0 +1,126 @@
+"""The published events, complete with id, proof and evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from schemas.events import ChurnCleared, ChurnWarned, Proof, SilenceEvidence, TierChanged, type_of
+from schemas.tiers import ChurnRule, EpisodeEnd, Tier
+from schemas.times import DAY_MS, from_ms
+from services.scorer.core.identity import output_id
+from services.scorer.core.score import parts_of
+from services.scorer.core.sightings import last_browse, last_competitor
+
+if TYPE_CHECKING:
+    from services.scorer.core.draft import Because, Draft
+    from services.scorer.core.policy import Policy
+    from services.scorer.core.state import Episode, State
+
+_TIER_CHANGED: Final = type_of(TierChanged)
+_CHURN_WARNED: Final = type_of(ChurnWarned)
+_CHURN_CLEARED: Final = type_of(ChurnCleared)
+_DAYS_OF_A_GAP: Final = 2
+
+
+def tier_changed(
+    draft: Draft, at_ms: int, *, shown_before: Tier | None, ranked_before: Tier | None, because: Because
+) -> None:
+    """Publish the tiers that the draft's state has now."""
+    state = draft.state
+    if state.tier is None or state.ranked is None:
+        raise AssertionError("a customer without a tier has no tier change")
+    event_id = _next_id(draft, _TIER_CHANGED)
+    draft.effects.append(
+        TierChanged(
+            event_id=event_id,
+            customer_id=state.customer_id,
+            occurred_at=from_ms(at_ms),
+            revision=state.revision,
+            previous=shown_before,
+            current=state.tier,
+            ranked_previous=ranked_before,
+            ranked_current=state.ranked,
+            cause=because.cause,
+            causation_id=because.event_id,
+            proof=_proof(draft),
+        )
+    )
+
+
+def churn_warned(draft: Draft, rule: ChurnRule, start_ms: int, length_ms: int) -> None:
+    """Publish that an episode began."""
+    state = draft.state
+    event_id = _next_id(draft, _CHURN_WARNED)
+    draft.effects.append(
+        ChurnWarned(
+            event_id=event_id,
+            customer_id=state.customer_id,
+            occurred_at=from_ms(start_ms),
+            revision=state.revision,
+            rule=rule,
+            severity="high" if rule is ChurnRule.HIGH_VALUE_SILENCE else "medium",
+            evidence=_evidence(state, draft.policy, start_ms - length_ms, length_ms),
+        )
+    )
+
+
+def churn_cleared(draft: Draft, episode: Episode, at_ms: int, cause: EpisodeEnd) -> None:
+    """Publish that an episode is over, or never was."""
+    state = draft.state
+    event_id = _next_id(draft, _CHURN_CLEARED)
+    draft.effects.append(
+        ChurnCleared(
+            event_id=event_id,
+            customer_id=state.customer_id,
+            occurred_at=from_ms(at_ms),
+            revision=state.revision,
+            rule=episode.rule,
+            started_at=from_ms(episode.start_ms),
+            cause=cause,
+        )
+    )
+
+
+def usual_gap_days(state: State, policy: Policy) -> float | None:
+    """Return the mean gap between purchase days, None with fewer than two."""
+    first, last = state.first_purchase_ms, state.last_purchase_ms
+    if first is None or last is None or state.lifetime_days < _DAYS_OF_A_GAP:
+        return None
+    return (policy.local_day(last) - policy.local_day(first)) / (state.lifetime_days - 1)
+
+
+def _next_id(draft: Draft, type_name: str) -> str:
+    """Count one more published change, and return its event id."""
+    draft.state.revision += 1
+    return output_id(type_name, draft.state.customer_id, draft.state.revision)
+
+
+def _proof(draft: Draft) -> Proof:
+    state, moment = draft.state, draft.moment
+    return Proof(
+        score=state.score,
+        parts=parts_of(state.net_minor, state.orders, state.purchase_days, draft.policy),
+        cut_offs_version=moment.cut_offs_version,
+        cut_offs=moment.cuts,
+        policy_version=moment.policy_version,
+        lane=moment.lane,
+        seq=moment.seq,
+    )
+
+
+def _evidence(state: State, policy: Policy, anchor_ms: int, length_ms: int) -> SilenceEvidence:
+    if state.ranked is None:
+        raise AssertionError("only a customer who bought can churn")
+    last_purchase, last_response = state.last_purchase_ms, state.last_response_ms
+    return SilenceEvidence(
+        silent_since=from_ms(anchor_ms),
+        silent_days=length_ms // DAY_MS,
+        last_purchase_at=None if last_purchase is None else from_ms(last_purchase),
+        last_response_at=None if last_response is None else from_ms(last_response),
+        usual_gap_days=usual_gap_days(state, policy),
+        orders=state.orders,
+        spend_minor=max(0, state.net_minor),
+        ranked_tier=state.ranked,
+        last_browse=last_browse(state.recent),
+        competitor=last_competitor(state.recent),
+    )

@@ -1,0 +1,151 @@
+"""Purchase facts of one customer, packed: 36 bytes each, sorted by (time, event hash).
+
+Bytes and not objects: a state is decoded and encoded with every chunk, and 63 purchases as objects
+would cost more than everything the scorer does with them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from schemas.times import DAY_MS, to_ms
+from services.scorer.core.identity import body_crc, stable_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemas.events import PurchaseRecorded
+    from services.scorer.core.policy import Policy
+
+_RECORD: Final = Struct("<qqQQI")
+_TIME: Final = Struct("<q")
+SIZE: Final = _RECORD.size
+_ORDER_AT, _EVENT_AT = 16, 24
+# No local day is longer, not even one that a clock change repeats in part.
+_DAY_REACH_MS: Final = 2 * DAY_MS
+
+
+class Fact(NamedTuple):
+    """One purchase event. A sale of amount 0 is a sale; a return is always below 0."""
+
+    time_ms: int
+    amount_minor: int  # a return's is negative
+    order: int  # hash of the order sold, or of the order that a return names; 0: it names none
+    event: int  # hash of the event id
+    crc: int  # of the whole body
+
+    @property
+    def is_sale(self) -> bool:
+        """Whether it sold something."""
+        return self.amount_minor >= 0
+
+
+def fact_of(event: PurchaseRecorded) -> Fact:
+    """Return what is remembered of a purchase event."""
+    sale = event.kind == "sale"
+    order_id = event.order_id if sale else event.returned_order_id
+    return Fact(
+        to_ms(event.occurred_at),
+        event.amount_minor if sale else -event.amount_minor,
+        0 if order_id is None else stable_hash(order_id),
+        stable_hash(event.event_id),
+        body_crc(event),
+    )
+
+
+def pack(fact: Fact) -> bytes:
+    """Return the fact's 36 bytes."""
+    return _RECORD.pack(*fact)
+
+
+def count(purchases: bytes) -> int:
+    """Return the number of facts."""
+    return len(purchases) // SIZE
+
+
+def fact_at(purchases: bytes, index: int) -> Fact:
+    """Return the fact at ``index``."""
+    return Fact._make(_RECORD.unpack_from(purchases, index * SIZE))
+
+
+def time_at(purchases: bytes, index: int) -> int:
+    """Return the time of the fact at ``index``, in milliseconds."""
+    time_ms: int = _TIME.unpack_from(purchases, index * SIZE)[0]
+    return time_ms
+
+
+def every(purchases: bytes) -> Iterator[Fact]:
+    """Yield all facts in order of time."""
+    return map(Fact._make, _RECORD.iter_unpack(purchases))
+
+
+def inserted(purchases: bytes, fact: Fact) -> tuple[bytes, int]:
+    """Return the facts with ``fact`` at its place, and that place."""
+    size = count(purchases)
+    if not size or time_at(purchases, size - 1) < fact.time_ms:
+        return purchases + _RECORD.pack(*fact), size
+
+    def place(index: int) -> tuple[int, int]:
+        other = fact_at(purchases, index)
+        return other.time_ms, other.event
+
+    index = bisect_left(range(size), (fact.time_ms, fact.event), key=place)
+    at = index * SIZE
+    return purchases[:at] + _RECORD.pack(*fact) + purchases[at:], index
+
+
+def first_after(purchases: bytes, time_ms: int) -> int:
+    """Return the index of the first fact later than ``time_ms``."""
+    return bisect_right(range(count(purchases)), time_ms, key=lambda index: time_at(purchases, index))
+
+
+def find_event(purchases: bytes, event: int) -> Fact | None:
+    """Return the fact of an event, by its hash."""
+    index = _find(purchases, event.to_bytes(8, "little"), _EVENT_AT)
+    return None if index is None else fact_at(purchases, index)
+
+
+def has_order(purchases: bytes, order: int) -> bool:
+    """Whether any fact sells or names the order. Nothing names order 0."""
+    return order != 0 and _find(purchases, order.to_bytes(8, "little"), _ORDER_AT) is not None
+
+
+def is_alone(purchases: bytes, order: int) -> bool:
+    """Whether at most one fact sells or names the order, so that no other fact changes what it counts."""
+    if order == 0:
+        return True
+    needle = order.to_bytes(8, "little")
+    if purchases.find(needle, purchases.find(needle) + 1) < 0:  # the usual case, without any counting
+        return True
+    index = _find(purchases, needle, _ORDER_AT)
+    return index is None or _find(purchases, needle, _ORDER_AT, (index + 1) * SIZE) is None
+
+
+def sales_of_the_day(purchases: bytes, index: int, policy: Policy) -> list[tuple[int, Fact]]:
+    """Return the other sales, with their indexes, on the local day of the fact at ``index``."""
+    time_ms = time_at(purchases, index)
+    sales: list[tuple[int, Fact]] = []
+    day = None
+    for step in (-SIZE, SIZE):
+        at = index * SIZE + step
+        while 0 <= at < len(purchases) and abs(_TIME.unpack_from(purchases, at)[0] - time_ms) < _DAY_REACH_MS:
+            fact = Fact._make(_RECORD.unpack_from(purchases, at))
+            if day is None:
+                day = policy.local_day(time_ms)
+            if fact.amount_minor >= 0 and policy.local_day(fact.time_ms) == day:
+                sales.append((at // SIZE, fact))
+            at += step
+    return sales
+
+
+def _find(purchases: bytes, needle: bytes, field_at: int, start: int = 0) -> int | None:
+    """Return the index of the first fact from byte ``start`` whose field at ``field_at`` is ``needle``."""
+    at = purchases.find(needle, start)
+    while at >= 0:
+        index, offset = divmod(at, SIZE)
+        if offset == field_at:  # else the bytes only happen to look alike, across two fields
+            return index
+        at = purchases.find(needle, at + 1)
+    return None

@@ -1,0 +1,206 @@
+"""The scorer's SQL: what a turn reads, and the rows that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from schemas.events import ChurnCleared, ChurnWarned, TierChanged
+from schemas.times import to_ms
+from services.lanes.work import Write
+from services.scorer.core.cuts import Cuts, band_of
+from services.scorer.core.draft import Effect, Step
+from services.scorer.core.state import State, encode_state
+
+BATCH: Final = 2000  # customers a timer pass or a sweep takes in one turn
+
+TOUCHED: Final = (
+    "SELECT customer_id, lane, state, next_due_ms FROM customers WHERE customer_id = ANY($1::text[])"
+)
+DUE: Final = """
+SELECT customer_id, lane, state, next_due_ms FROM customers
+WHERE lane = $1 AND next_due_ms <= $2 ORDER BY next_due_ms LIMIT $3"""
+# Who would move, or must be told when a dwell ends, under new cut-offs. The band finds them by index;
+# a wanted downgrade that is held back by the dwell counts only until its timer is set.
+CONCERNED: Final = """
+SELECT customer_id, lane, state, next_due_ms FROM customers
+WHERE lane = $1 AND band = ANY($2::smallint[]) AND (
+  (ranked_tier <> 'high_value' AND score >= $3)
+  OR (ranked_tier = 'at_risk' AND score >= $6)
+  OR (((ranked_tier = 'high_value' AND score < $4) OR (ranked_tier = 'regular' AND score < $5 AND score < $3))
+      AND (ranked_since_ms + $7 <= $8 OR next_due_ms IS NULL OR next_due_ms > ranked_since_ms + $7)))
+LIMIT $9"""
+POLICY: Final = "SELECT body FROM policies WHERE version = $1"
+HISTOGRAM: Final = "SELECT seq, at_ms, complete, counts FROM histograms WHERE lane = $1"
+MOVES_AFTER: Final = """
+SELECT note FROM lane_log WHERE service = 'scorer' AND lane = $1 AND seq > $2 ORDER BY seq"""
+ALL_HISTOGRAMS: Final = "SELECT lane, counts FROM histograms ORDER BY lane"
+HISTOGRAMS_AT: Final = "SELECT count(*) FROM histograms WHERE at_ms = $1 AND complete = $2"
+CUT_OFFS_AFTER: Final = """
+SELECT version, at_ms, complete, cuts FROM cut_offs WHERE version > $1 ORDER BY version DESC LIMIT 1"""
+CUT_OFFS_OF: Final = "SELECT version, at_ms, complete, cuts FROM cut_offs WHERE version = $1"
+
+_CUSTOMER_COLUMNS: Final = (
+    ("customer_id", "text"),
+    ("state", "bytea"),
+    ("score", "smallint"),
+    ("band", "smallint"),
+    ("active", "boolean"),
+    ("ranked_tier", "text"),
+    ("ranked_since_ms", "bigint"),
+    ("tier", "text"),
+    ("tier_since_ms", "bigint"),
+    ("next_due_ms", "bigint"),
+    ("revision", "bigint"),
+)
+_names = ", ".join(name for name, _ in _CUSTOMER_COLUMNS)
+_values = ", ".join(f"v.{name}" for name, _ in _CUSTOMER_COLUMNS)
+_unnest = f"unnest({', '.join('{}::' + kind + '[]' for _, kind in _CUSTOMER_COLUMNS)}) AS v({_names})"
+_sets = ", ".join(f"{name} = v.{name}" for name, _ in _CUSTOMER_COLUMNS[1:])
+# $2 is the lane, in every turn's statement. A plain INSERT: a customer whom another lane made meanwhile
+# must fail the turn, not be overwritten.
+INSERT_CUSTOMERS: Final = f"INSERT INTO customers (lane, {_names}) SELECT $2, {_values} FROM fence, {_unnest}"  # noqa: S608
+UPDATE_CUSTOMERS: Final = (
+    f"UPDATE customers c SET {_sets} FROM fence, {_unnest} WHERE c.customer_id = v.customer_id"  # noqa: S608
+)
+INSERT_TIER_CHANGES: Final = """INSERT INTO tier_changes (lane, seq, customer_id, revision, at_ms, previous,
+  current, ranked_previous, ranked_current, cause, causation_id, proof)
+  SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::bigint[], {}::bigint[], {}::text[], {}::text[],
+  {}::text[], {}::text[], {}::text[], {}::text[], {}::bytea[]) AS v"""
+INSERT_WARNINGS: Final = """INSERT INTO warnings (lane, seq, customer_id, rule, started_ms, severity, evidence,
+  ended_ms, ended_by)
+  SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::text[], {}::bigint[], {}::text[], {}::bytea[],
+  {}::bigint[], {}::text[]) AS v"""
+END_WARNINGS: Final = """UPDATE warnings w SET ended_ms = v.ended_ms, ended_by = v.ended_by
+  FROM fence, unnest({}::text[], {}::text[], {}::bigint[], {}::bigint[], {}::text[])
+  AS v(customer_id, rule, started_ms, ended_ms, ended_by)
+  WHERE w.customer_id = v.customer_id AND w.rule = v.rule AND w.started_ms = v.started_ms"""
+SAVE_HISTOGRAM: Final = """INSERT INTO histograms (lane, seq, at_ms, complete, active, counts)
+  SELECT $2, fence.seq, v.* FROM fence, unnest({}::bigint[], {}::boolean[], {}::int[], {}::bytea[]) AS v
+  ON CONFLICT (lane) DO UPDATE SET seq = excluded.seq, at_ms = excluded.at_ms,
+  complete = excluded.complete, active = excluded.active, counts = excluded.counts"""
+INSERT_CUT_OFFS: Final = """INSERT INTO cut_offs (seq, version, at_ms, complete, active, tied_high, tied_low,
+  policy_version, cuts)
+  SELECT fence.seq, v.version, v.at_ms, v.complete, v.active, v.tied_high, v.tied_low, v.policy,
+  CASE WHEN v.active > 0 THEN ARRAY[v.a, v.b, v.c, v.d, v.e, v.f] END
+  FROM fence, unnest({}::bigint[], {}::bigint[], {}::boolean[], {}::int[], {}::int[], {}::int[], {}::int[],
+  {}::int[], {}::int[], {}::int[], {}::int[], {}::int[], {}::int[])
+  AS v(version, at_ms, complete, active, tied_high, tied_low, policy, a, b, c, d, e, f)"""
+
+
+CUT_NAMES: Final = Cuts.__struct_fields__  # the order of the column ``cuts``
+
+
+class CutOffs(NamedTuple):
+    """One row of ``cut_offs``."""
+
+    version: int
+    at_ms: int
+    complete: bool
+    cuts: Cuts | None
+
+
+def cut_offs_of(row: Any) -> CutOffs:
+    """Return a row of ``cut_offs`` as the core takes it."""
+    cuts = None if row[3] is None else Cuts(**dict(zip(CUT_NAMES, row[3], strict=True)))
+    return CutOffs(row[0], row[1], row[2], cuts)
+
+
+@dataclass(slots=True)
+class Held:
+    """A customer as a turn holds it: the stored row, and the state that the turn leads to."""
+
+    customer_id: str
+    lane: int
+    state: State | None
+    stored: bool = False
+    stored_due_ms: int | None = None
+    changed: bool = False
+    moved: tuple[int | None, int | None] = (None, None)  # histogram bins before the turn and after it
+
+    @property
+    def known(self) -> State:
+        """The state of somebody who has one."""
+        if self.state is None:
+            raise ValueError("a newcomer has no state before his first event")
+        return self.state
+
+    def advance(self, step: Step) -> None:
+        """Take over what a step of the core returned."""
+        before = self.moved[0] if self.changed else step.moved[0]
+        self.state, self.moved, self.changed = step.state, (before, step.moved[1]), True
+
+
+@dataclass(slots=True)
+class Rows:
+    """Collects what a turn writes, column by column."""
+
+    customers: list[Held] = field(default_factory=list)
+    tier_changes: list[TierChanged] = field(default_factory=list)
+    warned: dict[tuple[str, str, int], ChurnWarned] = field(default_factory=dict)
+    ended: dict[tuple[str, str, int], ChurnCleared] = field(default_factory=dict)
+
+    def add(self, effects: Iterable[Effect]) -> None:
+        """Note the effects of one step, in order."""
+        for effect in effects:
+            if isinstance(effect, TierChanged):
+                self.tier_changes.append(effect)
+            elif isinstance(effect, ChurnWarned):
+                self.warned[effect.customer_id, effect.rule.value, to_ms(effect.occurred_at)] = effect
+            else:
+                self.ended[effect.customer_id, effect.rule.value, to_ms(effect.started_at)] = effect
+
+    def writes(self, due_of: Callable[[Held], int | None]) -> list[Write]:
+        """Return the turn's writes; ``due_of`` gives the due instant to store."""
+        new = [_customer_row(held, due_of(held)) for held in self.customers if not held.stored]
+        old = [_customer_row(held, due_of(held)) for held in self.customers if held.stored]
+        tiers = [_tier_row(change) for change in self.tier_changes]
+        raised = [_warning_row(key, warned, self.ended.get(key)) for key, warned in self.warned.items()]
+        closed = [
+            (*key, to_ms(ended.occurred_at), ended.cause.value)
+            for key, ended in self.ended.items()
+            if key not in self.warned
+        ]
+        return [
+            Write(sql, columns(rows))
+            for sql, rows in (
+                (INSERT_CUSTOMERS, new),
+                (UPDATE_CUSTOMERS, old),
+                (INSERT_TIER_CHANGES, tiers),
+                (INSERT_WARNINGS, raised),
+                (END_WARNINGS, closed),
+            )
+            if rows
+        ]
+
+
+def columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    """Turn rows into the arrays that ``unnest`` takes."""
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _customer_row(held: Held, due_ms: int | None) -> tuple[Any, ...]:
+    state = held.known
+    return (
+        *(held.customer_id, encode_state(state), state.score, band_of(state.score), state.orders > 0),
+        *(state.ranked, state.ranked_since_ms, state.tier, state.tier_since_ms),
+        *(due_ms, state.revision),
+    )
+
+
+def _tier_row(change: TierChanged) -> tuple[Any, ...]:
+    return (
+        *(change.customer_id, change.revision, to_ms(change.occurred_at), change.previous, change.current),
+        *(change.ranked_previous, change.ranked_current, change.cause, change.causation_id),
+        msgspec.json.encode(change.proof),
+    )
+
+
+def _warning_row(
+    key: tuple[str, str, int], warned: ChurnWarned, ended: ChurnCleared | None
+) -> tuple[Any, ...]:
+    end = (None, None) if ended is None else (to_ms(ended.occurred_at), ended.cause.value)
+    return (*key, warned.severity, msgspec.json.encode(warned.evidence), *end)

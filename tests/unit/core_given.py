@@ -1,0 +1,161 @@
+"""Events and steps in few words, for the tests of the scorer's core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Literal
+
+from schemas.events import (
+    CampaignResponded,
+    ChurnCleared,
+    ChurnWarned,
+    Input,
+    ProductBrowsed,
+    PurchaseRecorded,
+    TierChanged,
+)
+from schemas.times import DAY_MS, from_ms, to_ms
+from services.scorer.core.advance import adopt, advance, settle
+from services.scorer.core.cuts import Cuts
+from services.scorer.core.draft import Effect, Moment, Step
+from services.scorer.core.policy import Policy
+from services.scorer.core.state import State
+
+POLICY = Policy.default()
+T0 = to_ms(datetime.fromisoformat("2024-01-01T12:00:00+00:00"))
+CUTS = Cuts(high_18=5_000, high_20=4_800, high_22=4_600, low_18=1_500, low_20=1_700, low_22=1_900)
+_numbers = count(1)
+
+ResponseKind = Literal["delivered", "opened", "clicked", "converted", "unsubscribed"]
+
+
+def at(day: float) -> int:
+    """Return the instant ``day`` days after T0, in ms."""
+    return T0 + round(day * DAY_MS)
+
+
+def sale(
+    time_ms: int, amount_minor: int = 5_000, *, order: str = "", event: str = "", currency: str = "USD"
+) -> PurchaseRecorded:
+    """Return a sale, of an order of its own unless one is named."""
+    name = event or f"e{next(_numbers)}"
+    return PurchaseRecorded(
+        event_id=name,
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        kind="sale",
+        order_id=order or f"order-of-{name}",
+        amount_minor=amount_minor,
+        currency=currency,
+        channel="store",
+        store_id="s",
+    )
+
+
+def returned(
+    time_ms: int, amount_minor: int, *, order: str | None = None, event: str = ""
+) -> PurchaseRecorded:
+    """Return a return, which names ``order`` if given."""
+    name = event or f"e{next(_numbers)}"
+    return PurchaseRecorded(
+        event_id=name,
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        kind="return",
+        order_id=f"return-{name}",
+        amount_minor=amount_minor,
+        currency="USD",
+        channel="store",
+        store_id="s",
+        returned_order_id=order,
+    )
+
+
+def browse(time_ms: int, *, competitor: str | None = None, event: str = "") -> ProductBrowsed:
+    """Return a browse."""
+    return ProductBrowsed(
+        event_id=event or f"e{next(_numbers)}",
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        sku="sku-1",
+        category="seats",
+        brand="acme",
+        action="viewed",
+        competitor=competitor,
+    )
+
+
+def response(time_ms: int, kind: ResponseKind = "clicked", *, event: str = "") -> CampaignResponded:
+    """Return a campaign response."""
+    return CampaignResponded(
+        event_id=event or f"e{next(_numbers)}",
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        campaign_id="campaign-1",
+        response=kind,
+    )
+
+
+@dataclass
+class Life:
+    """One customer's life under given cuts: what was published, and the state as it stands."""
+
+    cuts: Cuts | None = None
+    policy: Policy = POLICY
+    state: State | None = None
+    effects: list[Effect] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def moment(self, now_ms: int, *, complete: bool = False) -> Moment:
+        return Moment(now_ms=now_ms, complete=complete, cuts=self.cuts, cut_offs_version=1)
+
+    def happens(self, *events: Input, clock_ms: int = 0) -> Life:
+        """Apply events, with the lane's clock at ``clock_ms``."""
+        for event in events:
+            self._take(advance(self.state, event, self.moment(clock_ms), self.policy))
+        return self
+
+    def until(self, now_ms: int, *, complete: bool = False) -> Life:
+        """Let time pass."""
+        self._take(settle(self.known, self.moment(now_ms, complete=complete), self.policy))
+        return self
+
+    def crowd(self, now_ms: int, cuts: Cuts | None) -> Life:
+        """Let the customer's lane adopt new cuts."""
+        self.until(now_ms)
+        self.cuts = cuts
+        self._take(adopt(self.known, self.moment(now_ms), self.policy))
+        return self
+
+    @property
+    def known(self) -> State:
+        assert self.state is not None
+        return self.state
+
+    @property
+    def facts(self) -> tuple[int, int, int]:
+        """Net spend, orders, purchase days."""
+        return self.known.net_minor, self.known.orders, self.known.purchase_days
+
+    @property
+    def tier_changes(self) -> list[TierChanged]:
+        return [one for one in self.effects if isinstance(one, TierChanged)]
+
+    @property
+    def churn(self) -> list[tuple[str, str, int, int]]:
+        """(rule, what, start, at) of the published warnings, in order."""
+        found = []
+        for one in self.effects:
+            if isinstance(one, ChurnWarned):
+                start = to_ms(one.occurred_at)
+                found.append((one.rule.value, "warned", start, start))
+            elif isinstance(one, ChurnCleared):
+                found.append((one.rule.value, one.cause.value, to_ms(one.started_at), to_ms(one.occurred_at)))
+        return found
+
+    def _take(self, step: Step) -> None:
+        self.state = step.state
+        self.effects += step.effects
+        self.steps.append(step)
