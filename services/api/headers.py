@@ -25,6 +25,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNMEASURED: Final = frozenset({"/v1/stream"})
 
 
@@ -52,7 +53,8 @@ class Outermost:
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                # Our own files are asked for again by their ETag; everything else is kept nowhere.
+                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)
 
         try:
@@ -72,13 +74,14 @@ class Outermost:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         template = _template(scope)
-        self._metrics.requests.labels(scope["method"], template, f"{status // 100}xx").inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, template, f"{status // 100}xx").inc()
         if template not in _UNMEASURED:
             self._metrics.request_seconds.labels(template).observe(seconds)
 
 
 def _template(scope: Scope) -> str:
     """Return the route's template: an address would make a label per customer."""
-    context = scope.get("fastapi", {}).get("effective_route_context") if isinstance(scope.get("fastapi"), dict) else None
-    route = context or scope.get("route")
-    return str(getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched")
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    return str(getattr(scope.get("route"), "path", "unmatched"))

@@ -47,6 +47,7 @@ class Overview(View):
     replay_from: datetime | None = Field(description="the first tier change, while a replay runs")
     currency: str
     exponent: int = Field(description="decimals of the currency")
+    time_zone: str = Field(description="IANA; business days follow it")
     customers: int
     active: int = Field(description="bought in the window: counted in the percentiles")
     tiers: dict[str, int] = Field(description="customers by shown tier")
@@ -104,6 +105,7 @@ class Overviews:
                 replay_from=from_ms(first_ms) if first_ms and desk_time.mode == "replay" else None,
                 currency=policy.currency,
                 exponent=policy.exponent,
+                time_zone=policy.time_zone,
                 customers=sizes["customers"],
                 active=sizes["active"],
                 tiers=sizes["tiers"],

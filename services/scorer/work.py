@@ -106,7 +106,7 @@ class ScorerWork:
                 if customer.lane != self.lane:
                     raise Refused(Reason.PARTITION, f"the customer belongs to partition {customer.lane}")
                 if self.swept.version < self.in_force.version and customer.state is not None:
-                    outputs += self._take(customer, adopt(customer.state, moment, self.policy), rows)
+                    outputs += self._bring_under(customer, moment, rows)  # the sweep has not come here yet
                 outputs += self._take(customer, advance(customer.state, event, moment, self.policy), rows)
             except Refused as refused:
                 intake.dead_letters.append(records.dead_letter(record, refused))
@@ -159,7 +159,7 @@ class ScorerWork:
         rows, outputs = Rows(), []
         for row in concerned:
             customer = _held(row)
-            outputs += self._take(customer, adopt(customer.known, moment, self.policy), rows)
+            outputs += self._bring_under(customer, moment, rows)
             rows.customers.append(customer)
         finished = len(concerned) < store.BATCH
         if finished and time.barrier:
@@ -180,6 +180,14 @@ class ScorerWork:
 
         turn.on_commit = committed
         return turn
+
+    def _bring_under(self, customer: Held, moment: Moment, rows: Rows) -> list[Message]:
+        """Let time pass under the cuts that the customer knows, then bring him under those of ``moment``."""
+        known = msgspec.structs.replace(
+            moment, cuts=self.swept.cuts, cut_offs_version=self.swept.version
+        )
+        outputs = self._take(customer, settle(customer.known, known, self.policy), rows)
+        return outputs + self._take(customer, adopt(customer.known, moment, self.policy), rows)
 
     async def _concerned(self, connection: Any, moment: Moment) -> list[Any]:
         cuts, bands = moment.cuts, bands_moved(self.swept.cuts, moment.cuts)

@@ -109,6 +109,7 @@ class Life:
     steps: list[Step] = field(default_factory=list)
 
     def moment(self, now_ms: int, *, complete: bool = False) -> Moment:
+        """Return the moment of a step."""
         return Moment(now_ms=now_ms, complete=complete, cuts=self.cuts, cut_offs_version=1)
 
     def happens(self, *events: Input, clock_ms: int = 0) -> Life:
@@ -131,6 +132,7 @@ class Life:
 
     @property
     def known(self) -> State:
+        """The state of a customer who was seen."""
         assert self.state is not None
         return self.state
 
@@ -141,6 +143,7 @@ class Life:
 
     @property
     def tier_changes(self) -> list[TierChanged]:
+        """The published tier changes, in order."""
         return [one for one in self.effects if isinstance(one, TierChanged)]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 
 import msgspec
@@ -19,7 +20,7 @@ from tests.unit.core_given import POLICY, Life, at, browse, response, returned, 
 
 def refusal(life: Life, event: Input, *, clock_ms: int = 0) -> Reason:
     """Return why the event is refused; nothing may change then."""
-    before = life.known.__copy__()
+    before = copy(life.known)
     with pytest.raises(Refused) as caught:
         life.happens(event, clock_ms=clock_ms)
     assert life.known == before
@@ -30,7 +31,7 @@ def refusal(life: Life, event: Input, *, clock_ms: int = 0) -> Reason:
 def test_a_repeat_changes_nothing(event: Input) -> None:
     """Not even the clock, however late it comes."""
     life = Life().happens(sale(at(0)), event, sale(at(2)))
-    before = life.known.__copy__()
+    before = copy(life.known)
 
     life.happens(event, clock_ms=at(100))
 

@@ -58,8 +58,11 @@ def test_only_an_answer_is_a_contact(kind: ResponseKind) -> None:
 
 def test_at_one_instant_the_purchase_clears() -> None:
     """Whichever of the two is applied first."""
-    for pair in ([sale(at(100)), response(at(100))], [response(at(100)), sale(at(100))]):
-        life = Life().happens(sale(at(0)), *pair)
+    bought, answered = sale(at(100)), response(at(100))
+    for life in (
+        Life().happens(sale(at(0)), bought, answered),
+        Life().happens(sale(at(0)), answered, bought),
+    ):
         assert life.churn[-1] == (EARLY, "purchase", at(90), at(100))
 
 

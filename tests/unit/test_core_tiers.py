@@ -29,7 +29,6 @@ HIGH, REGULAR, AT_RISK, LAPSED = Tier.HIGH_VALUE, Tier.REGULAR, Tier.AT_RISK, Ti
 @pytest.mark.parametrize(
     ("scores", "high_20", "low_20"),
     [
-        # k = floor(N / 5)
         pytest.param([7], 8, 7, id="one customer: nobody is high or low"),
         pytest.param([1, 2, 3, 4], 5, 1, id="four: still nobody"),
         pytest.param([1, 2, 3, 4, 5], 5, 2, id="five: one of each"),
@@ -39,7 +38,7 @@ HIGH, REGULAR, AT_RISK, LAPSED = Tier.HIGH_VALUE, Tier.REGULAR, Tier.AT_RISK, Ti
     ],
 )
 def test_cuts_of_small_bases(scores: list[int], high_20: int, low_20: int) -> None:
-    """high is 1 + the (k+1)-th highest score, low the (k+1)-th lowest."""
+    """The high cut is 1 + the (k+1)-th highest score, the low one the (k+1)-th lowest; k = floor(N / 5)."""
     histogram = empty_histogram()
     for score in scores:
         count_move(histogram, (None, score))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from schemas.events import Input, PurchaseRecorded
 from schemas.tiers import Cause
-from services.scorer.core import memory
+from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
 from services.scorer.core.evaluate import evaluate
@@ -64,9 +64,10 @@ def settle(state: State, moment: Moment, policy: Policy) -> Step:
 def adopt(state: State, moment: Moment, policy: Policy) -> Step:
     """Re-tier the customer under cuts that came into force at ``moment.now_ms``.
 
-    Settle under the old cuts first: what is still due by now fires here under the new ones.
+    ``settle`` under the old cuts comes first: what was due by now fires under those. Nothing that the
+    new cuts ask for may be dated before they were in force, a dwell that ended long ago included.
     """
     draft = Draft.of(state, moment, policy)
-    pass_time(draft, moment.now_ms, through_ms=moment.now_ms, known_until_ms=moment.known_until_ms)
+    window.move(draft.state, max(moment.now_ms, state.settled_ms), policy)
     evaluate(draft, draft.state.settled_ms, moment.known_until_ms, _CROWD)
     return draft.step()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.events import ChurnCleared, ChurnWarned, TierChanged
-from schemas.tiers import Cause  # noqa: TC001 -- msgspec reads it at run time
-from services.scorer.core.cuts import Cuts  # noqa: TC001 -- msgspec reads it at run time
-from services.scorer.core.state import State  # noqa: TC001 -- msgspec reads it at run time
+from schemas.tiers import Cause
+from services.scorer.core.cuts import Cuts
+from services.scorer.core.state import State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy

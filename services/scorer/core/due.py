@@ -35,7 +35,7 @@ def next_due_ms(state: State, policy: Policy, cuts: Cuts | None) -> int | None:
 def pass_time(draft: Draft, to_ms: int, *, through_ms: int, known_until_ms: int) -> None:
     """Fire what is due, each at its own instant and in order, then let the clock stand at ``to_ms``.
 
-    At one instant a silence comes last: it is one only when everything of that instant is in.
+    At one instant the tier is ranked before a silence is judged.
 
     Args:
         draft: the step.
@@ -48,14 +48,23 @@ def pass_time(draft: Draft, to_ms: int, *, through_ms: int, known_until_ms: int)
         turn_ms = _next_expiry_or_dwell(state, cuts, policy)
         start_ms = silence.next_silence_ms(state, policy)
         if turn_ms is not None and turn_ms <= through_ms and (start_ms is None or turn_ms <= start_ms):
-            at_ms, until_ms = turn_ms, turn_ms
+            is_start = turn_ms == start_ms and turn_ms < known_until_ms
+            at_ms, until_ms = turn_ms, turn_ms + 1 if is_start else turn_ms  # one change, not two
         elif start_ms is not None and start_ms < known_until_ms:
             at_ms, until_ms = start_ms, start_ms + 1
         else:
             break
-        window.move(state, max(at_ms, state.settled_ms), policy)
+        _stand_at(state, at_ms, policy)
         evaluate(draft, at_ms, until_ms, _TIME)
-    window.move(state, max(to_ms, state.settled_ms), policy)
+    _stand_at(state, to_ms, policy)
+
+
+def _stand_at(state: State, at_ms: int, policy: Policy) -> None:
+    """Let a draft's clock stand at ``at_ms``, or where it stood if that is later.
+
+    Forgetting belongs to it: what is known at an instant must not depend on who looked before.
+    """
+    window.move(state, max(at_ms, state.settled_ms), policy)
     memory.forget(state, policy)
 
 

@@ -40,7 +40,7 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
     if ranked is not ranked_before:
         state.ranked, state.ranked_since_ms = ranked, at_ms
     silence.review(draft, at_ms, known_until_ms)
-    in_episode = any(episode.is_open for episode in state.episodes)
+    in_episode = bool(state.episodes) and any(episode.is_open for episode in state.episodes)
     shown = shown_tier(ranked, orders=state.orders, in_episode=in_episode)
     if shown is not shown_before:
         state.tier, state.tier_since_ms = shown, at_ms

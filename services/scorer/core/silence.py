@@ -7,7 +7,6 @@ the contacts and publishes what differs from what was published before.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.tiers import ChurnRule, Tier  # noqa: TC001 -- msgspec reads it at run time
+from schemas.tiers import ChurnRule, Tier
 
 FORMAT: Final = 1
 _FORMAT_BYTE: Final = bytes([FORMAT])

@@ -46,7 +46,7 @@ def wanted_tier(ranked: Tier, score: int, cuts: Cuts | None) -> Tier:
 
 def is_downgrade(ranked: Tier, wanted: Tier) -> bool:
     """Whether ``wanted`` is below ``ranked``."""
-    return _RANK[wanted] < _RANK[ranked]
+    return wanted is not ranked and _RANK[wanted] < _RANK[ranked]
 
 
 def next_tier(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.events import ScoreParts  # noqa: TC001 -- msgspec reads it at run time
-from schemas.tiers import Tier  # noqa: TC001 -- msgspec reads it at run time
+from schemas.events import ScoreParts
+from schemas.tiers import Tier
 from services.scorer.core import facts
 from services.scorer.core.contacts import cause_of, contact_ms
 from services.scorer.core.effects import usual_gap_days
 from services.scorer.core.score import parts_of
-from services.scorer.core.state import Episode, Sighting, State  # noqa: TC001 -- msgspec reads it at run time
+from services.scorer.core.state import Episode, Sighting, State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
