@@ -109,15 +109,15 @@ async def export(database_url: str, folder: Path, policy: Policy) -> dict[str, i
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for name, (header, query, line) in FILES.items():
                 cursor = connection.cursor(query, prefetch=PREFETCH)
-                counts[name] = await _write(folder / name, header.split(), cursor, lambda row, f=line: f(row, policy))
+                counts[name] = await _write(
+                    folder / name, header.split(), cursor, lambda row, f=line: f(row, policy)
+                )
     finally:
         await connection.close()
     return counts
 
 
-async def _write(
-    path: Path, header: list[str], rows: AsyncIterator[Any], line: Callable[[Any], Row]
-) -> int:
+async def _write(path: Path, header: list[str], rows: AsyncIterator[Any], line: Callable[[Any], Row]) -> int:
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)

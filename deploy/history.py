@@ -115,9 +115,7 @@ def _lines(file: mmap.mmap) -> Iterator[tuple[int, int, bytes]]:
         start = file.tell()
 
 
-def _index(
-    history: History, file: int, start: int, line: bytes, partition_by_key: dict[bytes, int]
-) -> None:
+def _index(history: History, file: int, start: int, line: bytes, partition_by_key: dict[bytes, int]) -> None:
     event = decode_input(line)
     key = event.customer_id.encode()
     partition = partition_by_key.get(key)

@@ -16,7 +16,7 @@ from schemas.topics import ALL_TOPICS, Topic
 _SQLALCHEMY: Final = "postgresql+asyncpg://"
 
 
-class PartitionsDiffer(RuntimeError):
+class PartitionsDifferError(RuntimeError):
     """A topic has another partition count than the lanes; partition counts are for life."""
 
 
@@ -46,7 +46,7 @@ async def migrate_topics(
     ``replays`` keeps everything for ever: a replay of old events would else be deleted before it is read.
 
     Raises:
-        PartitionsDiffer: a topic exists with another partition count. Nothing was changed.
+        PartitionsDifferError: a topic exists with another partition count. Nothing was changed.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -55,7 +55,7 @@ async def migrate_topics(
         for topic in ALL_TOPICS:
             wanted = lanes if topic.per_lane else 1
             if found.get(topic.name, wanted) != wanted:
-                raise PartitionsDiffer(
+                raise PartitionsDifferError(
                     f"topic {topic.name} has {found[topic.name]} partitions and LANES_COUNT is {lanes}: "
                     "set LANES_COUNT to what the topics have, or begin with new topics"
                 )

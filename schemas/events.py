@@ -37,7 +37,12 @@ class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PurchaseRecorded(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="purchase-recorded.v1"
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="type",
+    tag="purchase-recorded.v1",
+    omit_defaults=True,
 ):
     """A sale or a return, on ``purchases``, written by POS and e-commerce systems.
 
@@ -59,7 +64,9 @@ class PurchaseRecorded(
     returned_order_id: Id | None = None
 
 
-class ProductBrowsed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="product-browsed.v1"):
+class ProductBrowsed(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="product-browsed.v1", omit_defaults=True
+):
     """A customer looked at a product, on ``browses``."""
 
     event_id: Id
@@ -73,7 +80,12 @@ class ProductBrowsed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
 
 
 class CampaignResponded(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="campaign-responded.v1"
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="type",
+    tag="campaign-responded.v1",
+    omit_defaults=True,
 ):
     """What became of one campaign message, on ``campaign-responses``."""
 

@@ -7,7 +7,6 @@ counts. A field that this version does not know is ignored.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NoReturn, TypeVar
 
@@ -72,12 +71,14 @@ REMEDIES: dict[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Exception):  # noqa: N818 -- a refusal of the record, not an error of ours
     """A record that can't be an event. ``detail`` is one line without the record's content."""
 
-    reason: Reason
-    detail: str
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """Say why."""
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
 
     def __str__(self) -> str:
         """Say what is wrong and what to do."""

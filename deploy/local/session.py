@@ -78,7 +78,9 @@ class Session:
                 async for clock_ms in self._until_through(last_ms, then_live=plan.then_live):
                     if publishing.done():
                         publishing.result()
-                    bar.update(task, completed=max(0, clock_ms - first_ms), what=f"{from_ms(clock_ms):%-d %B %Y}")
+                    bar.update(
+                        task, completed=max(0, clock_ms - first_ms), what=f"{from_ms(clock_ms):%-d %B %Y}"
+                    )
                 await publishing
             finally:
                 publishing.cancel()
@@ -131,13 +133,19 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
             **options.environment,
         }
         for number in range(options.scorers):
-            supervisor.start(f"scorer-{number}", "services.scorer.main", {**shared, "LANES_SLOT": str(number)})
+            supervisor.start(
+                f"scorer-{number}", "services.scorer.main", {**shared, "LANES_SLOT": str(number)}
+            )
         for number in range(options.alerters):
-            supervisor.start(f"alerter-{number}", "services.alerter.main", {**shared, "LANES_SLOT": str(number)})
+            supervisor.start(
+                f"alerter-{number}", "services.alerter.main", {**shared, "LANES_SLOT": str(number)}
+            )
         url = None
         if options.with_api:
             port = options.api_port or free_port()
-            supervisor.start("api", "services.api.main", {**shared, "API_PORT": str(port), "API_DEV_ISSUER": "true"})
+            supervisor.start(
+                "api", "services.api.main", {**shared, "API_PORT": str(port), "API_DEV_ISSUER": "true"}
+            )
             url = f"http://127.0.0.1:{port}/"
         yield Session(stack, supervisor, options, console, url)
 
@@ -161,7 +169,9 @@ def load(paths: list[Path], lanes: int, console: Console) -> History:
     with _bar(console) as bar:
         task = bar.add_task("reading", total=None, what="")
         history = read(
-            paths, partitions=lanes, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            paths,
+            partitions=lanes,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     return history
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.tasks import TaskAction, TaskState, after
@@ -23,20 +22,22 @@ ARCHIVED_PER_TURN_MAX: Final = 1_000
 HISTORY_AFTER_MS: Final = 7 * DAY_MS  # overdue for longer when a replay ends: nobody needs to do it
 
 
-@dataclass(frozen=True, slots=True)
 class AlerterService:
-    """What the engine runs. ``wording`` follows the scorer's policy: its currency and time zone."""
+    """What the engine runs."""
 
-    wording: Wording = field(default_factory=Wording)
     name: str = store.SERVICE_NAME
     topics: tuple[str, ...] = tuple(topic.name for topic in ALERTER_INPUTS)
     first_versions: tuple[int, ...] = ()
     numbered_inputs: bool = True  # both topics are written from the scorer's outbox
     locks_rows: bool = True  # advisors change tasks too
 
+    def __init__(self, wording: Wording | None = None) -> None:
+        """Take how amounts and dates are written, which follows the scorer's policy."""
+        self._wording = wording or Wording()
+
     async def open(self, connection: Any, row: LaneRow) -> LaneWork:  # noqa: ARG002 -- nothing to load
         """Return the lane's work; it holds no memory, so a takeover has nothing to load."""
-        return AlerterWork(self.wording, lane=row.lane, lanes=row.lanes)
+        return AlerterWork(self._wording, lane=row.lane, lanes=row.lanes)
 
 
 class AlerterWork:

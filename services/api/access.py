@@ -103,7 +103,9 @@ class Gate:
             return
         where = urlsplit(origin).netloc[:100] if origin else "an unnamed place"
         raise Problem(
-            403, "foreign-page", f"This change was asked for by a page of {where}, not by the desk; open the desk."
+            403,
+            "foreign-page",
+            f"This change was asked for by a page of {where}, not by the desk; open the desk.",
         )
 
 
@@ -115,7 +117,8 @@ class Access(SecurityBase):
         self.roles = roles
         self.is_public = is_public
         self.model = HTTPBearerModel(
-            bearerFormat="JWT (at+jwt, EdDSA)", description="Access token; pages use a cookie of the same token."
+            bearerFormat="JWT (at+jwt, EdDSA)",
+            description="Access token; pages use a cookie of the same token.",
         )
         self.scheme_name = "token"
 
@@ -125,7 +128,9 @@ class _Require(Access):
         principal = await _gate(request).principal(request)
         if principal.role not in self.roles:
             allowed = " or ".join(sorted(self.roles))
-            raise Problem(403, "role", f"Only a {allowed} may do this; you are signed in as {principal.role}.")
+            raise Problem(
+                403, "role", f"Only a {allowed} may do this; you are signed in as {principal.role}."
+            )
         return principal
 
 
@@ -189,7 +194,9 @@ def check_every_route(app: FastAPI) -> None:
         dependant = getattr(route, "dependant", None)
         if dependant is None:
             if path not in PUBLIC_MOUNTS:
-                raise RuntimeError(f"{path} is not a route with a policy; only {sorted(PUBLIC_MOUNTS)} may be mounted")
+                raise RuntimeError(
+                    f"{path} is not a route with a policy; only {sorted(PUBLIC_MOUNTS)} may be mounted"
+                )
             continue
         policy = policy_of(dependant)
         if policy is None:

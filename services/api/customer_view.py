@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
@@ -44,7 +44,9 @@ class SightingView(View):
     """A recent browse or campaign response."""
 
     at: datetime
-    kind: str = Field(description="viewed, asked, carted; or delivered, opened, clicked, converted, unsubscribed")
+    kind: str = Field(
+        description="viewed, asked, carted; or delivered, opened, clicked, converted, unsubscribed"
+    )
     subject: str
     competitor: str | None
 
@@ -66,8 +68,12 @@ class Crowd(View):
     """Where a score stands among everybody active."""
 
     active: int
-    curve: list[int] = Field(description="customers per 200 points of score, from 0 up; the last holds 9,800 to 10,000")
-    better_than: float | None = Field(description="share of the active whose score is lower; null when not active")
+    curve: list[int] = Field(
+        description="customers per 200 points of score, from 0 up; the last holds 9,800 to 10,000"
+    )
+    better_than: float | None = Field(
+        description="share of the active whose score is lower; null when not active"
+    )
 
 
 class Base:
@@ -81,7 +87,7 @@ class Base:
         self._below = array("Q", accumulate(total, initial=0))
         width = (len(total) - 1) // CURVE_BANDS
         edges = [band * width for band in range(CURVE_BANDS)] + [len(total)]
-        self.curve = [self._below[high] - self._below[low] for low, high in zip(edges, edges[1:], strict=False)]
+        self.curve = [self._below[high] - self._below[low] for low, high in pairwise(edges)]
         self.active = self._below[-1]
 
     def crowd(self, score: int | None) -> Crowd:
@@ -113,7 +119,9 @@ def facts_of(stored: bytes, policy: Policy) -> Facts:
         last_response_at=_at(seen.last_response_ms),
         purchases=[PurchaseView(at=from_ms(at_ms), amount_minor=amount) for at_ms, amount in seen.purchases],
         recent=[
-            SightingView(at=from_ms(one.time_ms), kind=one.kind, subject=one.subject, competitor=one.competitor or None)
+            SightingView(
+                at=from_ms(one.time_ms), kind=one.kind, subject=one.subject, competitor=one.competitor or None
+            )
             for one in seen.recent
         ],
     )

@@ -49,7 +49,9 @@ class TierEvent(View):
     ranked_current: str
     cause: str = Field(description="event, time, crowd or policy")
     causation_id: str | None
-    proof: Any = Field(description="enough to recompute the tier: score, parts, cut-offs, policy, lane and seq")
+    proof: Any = Field(
+        description="enough to recompute the tier: score, parts, cut-offs, policy, lane and seq"
+    )
 
 
 class WarnedEvent(View):

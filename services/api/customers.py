@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from schemas.tables import customers, cut_offs, histograms, policies, task_notes, tasks, tier_changes, warnings
+from schemas.tables import (
+    customers,
+    cut_offs,
+    histograms,
+    policies,
+    task_notes,
+    tasks,
+    tier_changes,
+    warnings,
+)
 from schemas.times import from_ms
 from services.api import task_sql as sql
 from services.api.customer_view import Base, facts_of, policy_of
@@ -53,7 +62,9 @@ def visible(me: Principal) -> ColumnElement[bool]:
 class Customers:
     """The customer page's repository."""
 
-    def __init__(self, engine: AsyncEngine, people: People, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, engine: AsyncEngine, people: People, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """``monotonic`` ages the caches of policy and crowd."""
         self._engine = engine
         self._people = people
@@ -159,7 +170,12 @@ async def latest_cuts(connection: AsyncConnection) -> CutsView | None:
 
 async def _warnings(connection: AsyncConnection, customer_id: str) -> list[WarningView]:
     w = warnings.c
-    query = select(warnings).where(w.customer_id == customer_id).order_by(w.started_ms.desc()).limit(_TIMELINE_MAX)
+    query = (
+        select(warnings)
+        .where(w.customer_id == customer_id)
+        .order_by(w.started_ms.desc())
+        .limit(_TIMELINE_MAX)
+    )
     return [
         WarningView(
             rule=row.rule,
@@ -175,7 +191,12 @@ async def _warnings(connection: AsyncConnection, customer_id: str) -> list[Warni
 
 async def _tier_events(connection: AsyncConnection, customer_id: str) -> list[TierEvent]:
     c = tier_changes.c
-    query = select(tier_changes).where(c.customer_id == customer_id).order_by(c.revision.desc()).limit(_TIMELINE_MAX)
+    query = (
+        select(tier_changes)
+        .where(c.customer_id == customer_id)
+        .order_by(c.revision.desc())
+        .limit(_TIMELINE_MAX)
+    )
     names = ("previous", "current", "ranked_previous", "ranked_current", "cause", "causation_id")
     return [
         TierEvent(
@@ -188,7 +209,17 @@ async def _tier_events(connection: AsyncConnection, customer_id: str) -> list[Ti
 async def _task_rows(connection: AsyncConnection, me: Principal, customer_id: str) -> Any:
     t = sql.t
     notes = select(func.count()).where(task_notes.c.task_id == t.id).scalar_subquery().label("notes")
-    columns = (t.id, t.playbook, t.title, sql.STATE, t.outcome, t.assigned_to, t.created_at, t.closed_at, t.closed_by)
+    columns = (
+        t.id,
+        t.playbook,
+        t.title,
+        sql.STATE,
+        t.outcome,
+        t.assigned_to,
+        t.created_at,
+        t.closed_at,
+        t.closed_by,
+    )
     query = (
         select(*columns, notes)
         .where(t.customer_id == customer_id, sql.visible(me))

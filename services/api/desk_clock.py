@@ -51,7 +51,9 @@ class DeskClock:
             c = lanes.c
             replayed = func.min(c.clock_ms).filter(c.clock_mode != "wall")
             async with self._engine.connect() as connection:
-                clock_ms = (await connection.execute(select(replayed).where(c.service == "scorer"))).scalar_one()
+                clock_ms = (
+                    await connection.execute(select(replayed).where(c.service == "scorer"))
+                ).scalar_one()
             self._replay = from_ms(clock_ms) if clock_ms else None
             self._read_at = self._monotonic()
         if self._replay is not None:

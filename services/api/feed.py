@@ -8,9 +8,9 @@ every transaction that could still add a row there is over. So the reader never 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import String, bindparam, cast, func, literal_column, select, text
+from sqlalchemy import Select, String, bindparam, cast, func, literal_column, select, text
 
 from schemas.tables import feed
 
@@ -84,6 +84,7 @@ async def is_known(connection: AsyncConnection, place: Place) -> bool:
     """Whether nothing behind ``place`` can have been deleted: its own row is still there."""
     if place == BEGINNING:
         return True
-    query = select(literal_column("1")).where(c.id == bindparam("id"), bindparam("xid") == _XID)
-    return (await connection.execute(query, {"id": place.id, "xid": str(place.xid)})).one_or_none() is not None
-
+    query: Select[Any] = select(literal_column("1")).where(c.id == bindparam("id"), bindparam("xid") == _XID)
+    return (
+        await connection.execute(query, {"id": place.id, "xid": str(place.xid)})
+    ).one_or_none() is not None

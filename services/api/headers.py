@@ -54,7 +54,9 @@ class Outermost:
                 for name, value in _ALWAYS.items():
                     headers[name] = value
                 # Our own files are asked for again by their ETag; everything else is kept nowhere.
-                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
+                headers.setdefault(
+                    "Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store"
+                )
             await send(message)
 
         try:

@@ -34,7 +34,9 @@ class _Scrape(Access):
                 return
         elif request.client and request.client.host in _LOOPBACK and not _was_proxied(request):
             return
-        raise Problem(401, "metrics-token", "Give API_METRICS_TOKEN as Bearer token, or ask from this machine.")
+        raise Problem(
+            401, "metrics-token", "Give API_METRICS_TOKEN as Bearer token, or ask from this machine."
+        )
 
 
 def _was_proxied(request: Request) -> bool:

@@ -88,7 +88,9 @@ def told(change: Change, card: TaskCard | None) -> Told:
     """Return a change as it is told."""
     fields = f'"task_id":{json.dumps(change.task_id)},"kind":{json.dumps(change.kind)}'
     shown = card.model_dump_json() if card else "null"
-    blocks = (block_of("task", f'{{{fields},"task":{task}}}'.encode(), change.place) for task in (shown, "null"))
+    blocks = (
+        block_of("task", f'{{{fields},"task":{task}}}'.encode(), change.place) for task in (shown, "null")
+    )
     return Told(change, card, *blocks)
 
 
@@ -118,7 +120,12 @@ class Hub:
     """Polls the feed and the overview while somebody listens, and fans out."""
 
     def __init__(
-        self, engine: AsyncEngine, tasks: Tasks, overviews: Overviews, settings: ApiSettings, metrics: ApiMetrics
+        self,
+        engine: AsyncEngine,
+        tasks: Tasks,
+        overviews: Overviews,
+        settings: ApiSettings,
+        metrics: ApiMetrics,
     ) -> None:
         """Nothing runs before ``run``."""
         self._engine = engine

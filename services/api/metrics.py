@@ -29,7 +29,10 @@ class ApiMetrics:
             "api_stream_events_total", "Feed rows handed to streams, before filtering.", registry=registry
         )
         self.stream_closed = Counter(
-            "api_stream_closed_total", "Streams that the API closed, by reason.", ["reason"], registry=registry
+            "api_stream_closed_total",
+            "Streams that the API closed, by reason.",
+            ["reason"],
+            registry=registry,
         )
         self.stale_leases = Counter(
             "api_stale_leases_total", "Changes refused because the lease was not in force.", registry=registry

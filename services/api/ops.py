@@ -19,6 +19,7 @@ from services.api.task_views import View
 
 router = APIRouter(prefix="/v1/ops", tags=["ops"], responses={403: {"model": ProblemView}})
 _BYTES_SHOWN_MAX: Final = 2048
+_PLAIN: Final = frozenset(range(0x20, 0x7F)) - {ord("\\")}
 
 
 class LaneView(View):
@@ -125,10 +126,10 @@ async def list_dead_letters(
 
 
 def escaped(value: bytes | None) -> str | None:
-    """Return bytes as printable ASCII, the rest as ``\\x..``, at most 2 KiB of them."""
+    """Return bytes as printable ASCII, the rest as hexadecimal escapes, at most 2 KiB of them."""
     if value is None:
         return None
-    return "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\x{byte:02x}" for byte in value[:_BYTES_SHOWN_MAX])  # noqa: PLR2004 -- ASCII
+    return "".join(chr(byte) if byte in _PLAIN else f"\\x{byte:02x}" for byte in value[:_BYTES_SHOWN_MAX])
 
 
 def _remedy(reason: str) -> str:

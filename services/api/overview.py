@@ -54,7 +54,9 @@ class Overview(View):
     cut_offs: CutsView | None
     tier_changes: int = Field(description="so far")
     warnings_open: int
-    warnings: list[FirstWarning] = Field(description="the latest that stand; empty for advisors, who see their tasks")
+    warnings: list[FirstWarning] = Field(
+        description="the latest that stand; empty for advisors, who see their tasks"
+    )
     tasks: dict[str, int] = Field(description="tasks by state")
     records_applied: int = Field(description="records of the input topics that the scorer has applied")
 
@@ -96,7 +98,9 @@ class Overviews:
         async with self._engine.connect() as connection:
             sizes = await _sizes(connection)
             changes, first_ms = (
-                await connection.execute(select(func.count(), func.min(tier_changes.c.at_ms)).select_from(tier_changes))
+                await connection.execute(
+                    select(func.count(), func.min(tier_changes.c.at_ms)).select_from(tier_changes)
+                )
             ).one()
             policy = await self._customers.policy(connection)
             return Overview(
@@ -150,7 +154,10 @@ async def _first_warnings(connection: AsyncConnection) -> list[FirstWarning]:
     )
     return [
         FirstWarning(
-            customer_id=row.customer_id, rule=row.rule, severity=row.severity, started_at=from_ms(row.started_ms)
+            customer_id=row.customer_id,
+            rule=row.rule,
+            severity=row.severity,
+            started_at=from_ms(row.started_ms),
         )
         for row in (await connection.execute(query)).all()
     ]

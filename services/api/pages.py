@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 STATIC: Final = files("services.api").joinpath("static")
 _LANGUAGE: Final = "en"
-_FIRST_TASKS: Final = 100
+_FIRST_TASKS: Final = 60
 _UNAUTHORIZED: Final = 401
 
 
@@ -66,7 +66,12 @@ async def start_page(request: Request) -> HTMLResponse:
         overview = await _overview(parts, me)
     boot = {"me": _me(me), "overview": overview}
     return _pages(request).render(
-        "start.html", boot, me=me, people=people, dev_issuer=parts.settings.dev_issuer, live=overview is not None
+        "start.html",
+        boot,
+        me=me,
+        people=people,
+        dev_issuer=parts.settings.dev_issuer,
+        live=overview is not None,
     )
 
 

@@ -41,7 +41,9 @@ class People:
     async def active(self) -> list[Person]:
         """Return everybody who may sign in, managers last, each role by name."""
         await self._refresh()
-        return sorted(self._known.values(), key=lambda person: (person.role == "manager", person.team, person.name))
+        return sorted(
+            self._known.values(), key=lambda person: (person.role == "manager", person.team, person.name)
+        )
 
     async def find(self, user_id: str) -> Person | None:
         """Return the active person of that id."""

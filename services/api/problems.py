@@ -92,7 +92,12 @@ async def _of_database(_request: Request, error: Exception) -> JSONResponse:
     """A dependency that is away: say so and when to come back, and keep its text out of the answer."""
     _log.warning("database_unavailable", error=type(error).__name__)
     return response(
-        Problem(503, "unavailable", "The database did not answer; try again in a few seconds.", {"Retry-After": "3"})
+        Problem(
+            503,
+            "unavailable",
+            "The database did not answer; try again in a few seconds.",
+            {"Retry-After": "3"},
+        )
     )
 
 

@@ -32,20 +32,26 @@ class ApiSettings(BaseSettings):
         default=None, description="Ed25519 public key of the company's token issuer, PEM"
     )
 
-    lease_minutes: int = Field(default=15, ge=1, le=240, description="how long a claimed task stays one's own")
+    lease_minutes: int = Field(
+        default=15, ge=1, le=240, description="how long a claimed task stays one's own"
+    )
     token_minutes: int = Field(default=60, ge=1, le=60)
 
     body_bytes_max: int = Field(default=64 * 1024, ge=1024, le=1024 * 1024)
     connections_max: int = Field(default=10, ge=2, le=90, description="to PostgreSQL")
     statement_seconds_max: int = Field(default=5, ge=1, le=60)
-    overview_seconds: float = Field(default=0.5, ge=0.1, le=60, description="age at which an overview is renewed")
+    overview_seconds: float = Field(
+        default=0.5, ge=0.1, le=60, description="age at which an overview is renewed"
+    )
 
     stream_polls_per_second: float = Field(default=5.0, ge=0.5, le=20)
     stream_clients_max: int = Field(default=2000, ge=1, le=20000)
     stream_clients_per_person_max: int = Field(default=12, ge=1, le=100)
     stream_queue_events_max: int = Field(default=256, ge=8, le=4096, description="a slower client is closed")
     stream_heartbeat_seconds: float = Field(default=15.0, ge=0.05, le=60)
-    stream_recheck_seconds: float = Field(default=30.0, ge=0.05, le=60, description="rights of an open stream")
+    stream_recheck_seconds: float = Field(
+        default=30.0, ge=0.05, le=60, description="rights of an open stream"
+    )
 
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token for /metrics; without one only this machine may read it"

@@ -28,7 +28,7 @@ class Session(View):
     """An access token, also set as the desk's cookie."""
 
     access_token: str
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 -- RFC 6750's word
     expires_at: datetime
     user_id: str
     name: str
@@ -46,7 +46,9 @@ async def log_in(request: Request, response: Response, body: SignIn) -> Session:
     person = await parts.people.find(body.user_id)
     if person is None:
         raise Problem(404, "not-found", "There is no active person of that id.")
-    token, expires_at = tokens.issue(user_id=person.user_id, role=person.role, team=person.team, now=time.time())
+    token, expires_at = tokens.issue(
+        user_id=person.user_id, role=person.role, team=person.team, now=time.time()
+    )
     response.set_cookie(
         COOKIE,
         token,

@@ -48,7 +48,10 @@ def _words(me: Principal, row: Any) -> tuple[str, str]:
         by = "You have" if row.closed_by == me.user_id else "A colleague has"
         return "task-done", f"{by} completed this task already ({row.outcome}). {_KEPT}"
     if row.state == TaskState.HISTORY:
-        return "task-history", f"This task was due long before the replay ended and is kept as history. {_KEPT}"
+        return (
+            "task-history",
+            f"This task was due long before the replay ended and is kept as history. {_KEPT}",
+        )
     if row.state == TaskState.CLAIMED and row.assigned_to != me.user_id:
         return "task-taken", f"A colleague holds this task now. {_KEPT}"
     if row.state == TaskState.CLAIMED:

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from services.api.access import Gate, Principal, Watcher
 from services.api.feed import BEGINNING, Place, place_of
-from services.api.hub import CLOSED, Client, Hub, Refusal, overview_blocks
+from services.api.hub import CLOSED, Client, Hub, Refusal, overview_blocks, resync
 from services.api.parts import parts_of
 from services.api.problems import Problem
 

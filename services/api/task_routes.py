@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 
@@ -24,10 +24,15 @@ from services.api.task_views import (
 )
 
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-_NOT_FOUND: Final = {404: {"model": ProblemView, "description": "No such task that you may see."}}
-_STALE: Final = {
+_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": ProblemView, "description": "No such task that you may see."}
+}
+_STALE: Final[dict[int | str, dict[str, Any]]] = {
     **_NOT_FOUND,
-    409: {"model": ProblemView, "description": "Not yours any more; `detail` says what happened, nothing was changed."},
+    409: {
+        "model": ProblemView,
+        "description": "Not yours any more; `detail` says what happened, nothing was changed.",
+    },
 }
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses={401: {"model": ProblemView}})
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from services.api.access import Principal
 
 t = tasks.c
-NOW: Final = func.clock_timestamp()  # not now(): a statement that waited for a lock must see the time after it
+NOW: Final = (
+    func.clock_timestamp()
+)  # not now(): a statement that waited for a lock must see the time after it
 
 LEASE_OVER: Final = and_(t.state == TaskState.CLAIMED, t.lease_until <= NOW)
 # A lease that ran out needs nobody to end it: it is shown and claimed as open.
@@ -78,7 +80,9 @@ def scoped(me: Principal, scope: Scope | None) -> ColumnElement[bool]:
     if scope is Scope.MINE:
         return mine(me)
     if not me.is_manager:
-        raise Problem(403, "role", f"Only a manager may list scope={scope}; leave scope out for your own tasks.")
+        raise Problem(
+            403, "role", f"Only a manager may list scope={scope}; leave scope out for your own tasks."
+        )
     return true() if scope is Scope.ALL else t.team == me.team
 
 

@@ -83,7 +83,9 @@ class TaskList(View):
     next_cursor: str | None = Field(description="give it as `cursor` for the next page; null on the last")
     total: int = Field(description="tasks of this filter on all pages")
     overdue: int = Field(description="of them, those due before `now`")
-    now: datetime = Field(description="the time that deadlines are measured against: a replay's own, else the wall's")
+    now: datetime = Field(
+        description="the time that deadlines are measured against: a replay's own, else the wall's"
+    )
 
 
 class NoteView(View):

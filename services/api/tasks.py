@@ -36,7 +36,9 @@ _DONE = after(TaskState.CLAIMED, TaskAction.COMPLETE).value
 class Tasks:
     """The advisors' tasks."""
 
-    def __init__(self, engine: AsyncEngine, people: People, metrics: ApiMetrics, *, lease_minutes: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, people: People, metrics: ApiMetrics, *, lease_minutes: int
+    ) -> None:
         """A claimed task is one's own for ``lease_minutes``, unless it is renewed."""
         self._engine = engine
         self._people = people
@@ -104,7 +106,9 @@ class Tasks:
         async with self._engine.connect() as connection:
             free_or_mine = sql.free() | (t.assigned_to == me.user_id)
             live = t.state.in_([TaskState.OPEN.value, TaskState.CLAIMED.value])
-            lease = await self._take(connection, me, (t.id == task_id) & sql.visible(me) & live & free_or_mine)
+            lease = await self._take(
+                connection, me, (t.id == task_id) & sql.visible(me) & live & free_or_mine
+            )
             if lease is None:
                 raise await self._stale(connection, me, task_id)
             return lease
@@ -127,7 +131,9 @@ class Tasks:
         async with self._engine.connect() as connection:
             lease = await self._take(connection, me, t.id == select(head.c.id).scalar_subquery())
         if lease is None:
-            raise Problem(404, "queue-empty", "No open task waits for you. New ones appear here by themselves.")
+            raise Problem(
+                404, "queue-empty", "No open task waits for you. New ones appear here by themselves."
+            )
         return lease
 
     async def renew(self, me: Principal, task_id: int, token: UUID) -> Lease:
@@ -144,7 +150,11 @@ class Tasks:
     async def note(self, me: Principal, task_id: int, token: UUID, body: str) -> NoteView:
         """Add a note to a task that ``me`` holds."""
         touched = (
-            update(tasks).where(sql.held(me, task_id, token)).values(version=t.version + 1).returning(t.id).cte()
+            update(tasks)
+            .where(sql.held(me, task_id, token))
+            .values(version=t.version + 1)
+            .returning(t.id)
+            .cte()
         )
         n = task_notes.c
         source = select(touched.c.id, literal(me.user_id), literal(body))
@@ -202,10 +212,14 @@ class Tasks:
 
     def card(self, row: Any) -> TaskCard:
         """Return a row as a card."""
-        values = {column: getattr(row, column) for column in TaskCard.model_fields if column != "assigned_name"}
+        values = {
+            column: getattr(row, column) for column in TaskCard.model_fields if column != "assigned_name"
+        }
         return TaskCard(**values, assigned_name=self._people.name(row.assigned_to))
 
-    async def _take(self, connection: AsyncConnection, me: Principal, which: ColumnElement[bool]) -> Lease | None:
+    async def _take(
+        self, connection: AsyncConnection, me: Principal, which: ColumnElement[bool]
+    ) -> Lease | None:
         still_mine = (t.state == TaskState.CLAIMED) & (t.assigned_to == me.user_id) & (t.lease_until > NOW)
         change = (
             update(tasks)

@@ -102,7 +102,9 @@ def _claims(decoded: dict[str, Any]) -> Claims:
     body = decoded["payload"]
     texts = [body["sub"], body["role"], body["team"]]
     lifetime = body["exp"] - body["iat"]
-    if str(decoded["header"].get("typ", "")).lower() != _TYPE or not all(isinstance(text, str) for text in texts):
+    if str(decoded["header"].get("typ", "")).lower() != _TYPE or not all(
+        isinstance(text, str) for text in texts
+    ):
         raise unauthorized("This is not an access token (typ at+jwt); sign in again.")
     if lifetime > _LIFETIME_SECONDS_MAX + _LEEWAY_SECONDS:
         raise unauthorized("The access token lives longer than an hour; ask for a shorter one.")

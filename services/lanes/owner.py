@@ -234,9 +234,7 @@ class LaneOwner:
 
     def _known_lag(self, topic: int, lane: Lane) -> bool:
         end = (
-            None
-            if self.consumer is None
-            else self.consumer.end_of(self.service.topics[topic], lane.row.lane)
+            None if self.consumer is None else self.consumer.end_of(self.service.topics[topic], lane.row.lane)
         )
         return end is not None and end > lane.queues.wanted(topic)
 

@@ -183,9 +183,7 @@ class ScorerWork:
 
     def _bring_under(self, customer: Held, moment: Moment, rows: Rows) -> list[Message]:
         """Let time pass under the cuts that the customer knows, then bring him under those of ``moment``."""
-        known = msgspec.structs.replace(
-            moment, cuts=self.swept.cuts, cut_offs_version=self.swept.version
-        )
+        known = msgspec.structs.replace(moment, cuts=self.swept.cuts, cut_offs_version=self.swept.version)
         outputs = self._take(customer, settle(customer.known, known, self.policy), rows)
         return outputs + self._take(customer, adopt(customer.known, moment, self.policy), rows)
 

@@ -18,7 +18,15 @@ from msgspec import structs
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from schemas.events import CampaignResponded, ChurnCleared, ChurnWarned, Input, ProductBrowsed, PurchaseRecorded, TierChanged
+from schemas.events import (
+    CampaignResponded,
+    ChurnCleared,
+    ChurnWarned,
+    Input,
+    ProductBrowsed,
+    PurchaseRecorded,
+    TierChanged,
+)
 from schemas.tables import metadata
 from schemas.tables.triggers import FEED_INDEX, FEED_TRIGGER
 from schemas.tasks import TaskState
@@ -96,9 +104,11 @@ def shoppers(count: int) -> list[Shopper]:
         if number % 5 == 1:  # silent for as long as makes a warning about now, or made one some weeks ago
             hours = random.uniform(2, 46) if number % 2 else random.uniform(60, 1200)
             last = NOW - timedelta(days=90, hours=hours)
-        if number % 12 == 3:  # a good customer who stopped half a year ago
+        if number % 24 == 3:  # a good customer who stopped half a year ago
             last, gap, basket = NOW - timedelta(days=180, hours=random.uniform(3, 60)), 4, max(basket, 12_000)
-        crowd.append(Shopper(f"C-{10_214 + number * 37}", gap, basket, random.choice((0, 5, 12, 20, 40, 90)), last))
+        crowd.append(
+            Shopper(f"C-{10_214 + number * 37}", gap, basket, random.choice((0, 5, 12, 20, 40, 90)), last)
+        )
     for number, hours in enumerate((3.2, 9.5, 17.0, 20.5)):
         crowd.append(Shopper(f"C-{20_001 + number * 411}", 16, 5_200, 30, spree=(hours,)))
     return crowd
@@ -116,9 +126,13 @@ def history(shopper: Shopper, random: Random) -> Iterator[Input]:
         gap = max(1.0, random.gauss(shopper.gap_days, shopper.gap_days / 4))
         at = (at + timedelta(days=gap)).replace(hour=random.randint(8, 19), minute=random.randint(0, 59))
     for hours in shopper.spree:
-        yield _purchase(shopper.customer_id, f"p-{shopper.customer_id}-{hours}", NOW - timedelta(hours=hours), 600_000)
+        yield _purchase(
+            shopper.customer_id, f"p-{shopper.customer_id}-{hours}", NOW - timedelta(hours=hours), 600_000
+        )
     if shopper.last is not None:
-        yield _purchase(shopper.customer_id, f"p-{shopper.customer_id}-last", shopper.last, shopper.basket_minor)
+        yield _purchase(
+            shopper.customer_id, f"p-{shopper.customer_id}-last", shopper.last, shopper.basket_minor
+        )
 
 
 def _visit(shopper: Shopper, random: Random, key: str, at: datetime) -> Iterator[Input]:
@@ -147,7 +161,9 @@ def _purchase(customer_id: str, order_id: str, at: datetime, amount_minor: int) 
     )  # fmt: skip
 
 
-def _return(customer_id: str, event_id: str, at: datetime, amount_minor: int, order_id: str) -> PurchaseRecorded:
+def _return(
+    customer_id: str, event_id: str, at: datetime, amount_minor: int, order_id: str
+) -> PurchaseRecorded:
     return PurchaseRecorded(
         event_id=event_id, customer_id=customer_id, occurred_at=at, kind="return", order_id=event_id,
         amount_minor=amount_minor, currency="USD", channel="shop", store_id="S1", returned_order_id=order_id,
@@ -158,7 +174,12 @@ def play(count: int) -> World:
     """Play the shoppers through the core, day by day, with cuts computed every midnight."""
     random = Random(7)
     events = sorted(
-        (event for shopper in shoppers(count) for event in history(shopper, random) if event.occurred_at < NOW),
+        (
+            event
+            for shopper in shoppers(count)
+            for event in history(shopper, random)
+            if event.occurred_at < NOW
+        ),
         key=lambda event: (event.occurred_at, event.event_id),
     )
     world = World()
@@ -198,7 +219,7 @@ def _keep(world: World, step: Any) -> None:
 
 
 def _tasks(world: World) -> list[Task]:
-    """Return the alerter's tasks; somebody did each within a day and a half, but the latest."""
+    """Return the alerter's tasks; somebody did each within a day, but those of the last three days wait."""
     made: list[Task] = []
     for customer_id in world.states:
         tasks: tuple[Task, ...] = ()
@@ -209,9 +230,8 @@ def _tasks(world: World) -> list[Task]:
 
 
 def _answered(tasks: tuple[Task, ...], now_ms: int) -> tuple[Task, ...]:
-    done_ms = 36 * HOUR_MS
     return tuple(
-        structs.replace(task, state=TaskState.DONE, closed_at_ms=task.created_at_ms + done_ms - task.created_at_ms % done_ms)
+        structs.replace(task, state=TaskState.DONE, closed_at_ms=task.created_at_ms + 20 * HOUR_MS)
         if task.is_live and now_ms - task.created_at_ms > 3 * DAY_MS
         else task
         for task in tasks
@@ -233,7 +253,9 @@ async def create_tables(connection: asyncpg.Connection[Any]) -> None:
 async def fill(connection: asyncpg.Connection[Any], world: World) -> None:
     """Put the world into the tables, replay still running."""
     await seed(connection)
-    await connection.execute("INSERT INTO policies (version, body) VALUES (1, $1)", json.dumps(POLICY.to_json()))
+    await connection.execute(
+        "INSERT INTO policies (version, body) VALUES (1, $1)", json.dumps(POLICY.to_json())
+    )
     await _fill_scorer(connection, world)
     await _fill_tasks(connection, world.tasks)
     now_ms = to_ms(NOW)
@@ -273,7 +295,9 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
     )  # fmt: skip
     warned = [one for one in world.effects if isinstance(one, ChurnWarned)]
     cleared = {
-        (one.customer_id, one.rule, one.started_at): one for one in world.effects if isinstance(one, ChurnCleared)
+        (one.customer_id, one.rule, one.started_at): one
+        for one in world.effects
+        if isinstance(one, ChurnCleared)
     }
     rows = []
     for one in warned:
@@ -283,7 +307,9 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         rows.append((one.customer_id, one.rule, to_ms(one.occurred_at), one.severity, evidence, *ended))
     await connection.executemany("INSERT INTO warnings VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)", rows)
     ties = ties_of(world.histogram, world.cuts)
-    points = [getattr(world.cuts, f"{side}_{percent}") for side in ("high", "low") for percent in (18, 20, 22)]
+    points = [
+        getattr(world.cuts, f"{side}_{percent}") for side in ("high", "low") for percent in (18, 20, 22)
+    ]
     await connection.execute(
         "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied_high, tied_low, policy_version, seq) "
         "VALUES ($1, $2, false, $3, $4, $5, $6, 1, 1)",
@@ -299,7 +325,10 @@ async def _fill_tasks(connection: asyncpg.Connection[Any], tasks: Sequence[Task]
     """Insert tasks as the alerter does; old ones were answered by somebody, as a year's are."""
     random = Random(3)
     waiting = [Unassigned(number, task.customer_id, task.team) for number, task in enumerate(tasks)]
-    teams = {team: [p.user_id for p in DEMO_PEOPLE if p.team == team and p.role == "advisor"] for team in {p.team for p in DEMO_PEOPLE}}
+    teams = {
+        team: [p.user_id for p in DEMO_PEOPLE if p.team == team and p.role == "advisor"]
+        for team in {p.team for p in DEMO_PEOPLE}
+    }
     owners = dict(assign(waiting, teams=teams, last={}, owners={}).given)
     for number, task in enumerate(tasks):
         closing: dict[str, Any] = {"state": task.state.value}

@@ -16,6 +16,7 @@ from schemas.times import to_ms
 from schemas.wire import encode
 from services.alerter import people
 from services.alerter.core.decide import Event
+from services.alerter.core.wording import Wording
 from services.alerter.work import ARCHIVED_PER_TURN_MAX, ASSIGNED_PER_TURN_MAX, AlerterService, AlerterWork
 from services.lanes.work import LaneRow, LaneTime, Record, Service, Turn
 from tests.alerter_events import NOON, cleared, moved, warned
@@ -68,7 +69,7 @@ async def connection(tables_url: str) -> AsyncIterator[Any]:
 
 
 def lane_work(lane: int = 0, lanes: int = LANES) -> AlerterWork:
-    return AlerterWork(AlerterService().wording, lane=lane, lanes=lanes)
+    return AlerterWork(Wording(), lane=lane, lanes=lanes)
 
 
 def records_of(events: Sequence[Event]) -> list[Record]:
@@ -83,13 +84,13 @@ def records_of(events: Sequence[Event]) -> list[Record]:
 
 async def commit(connection: Any, turn: Turn, fence: str = FENCE_OPEN) -> None:
     """Execute a turn as the engine does: all of its writes in one statement behind the fence."""
-    parts, arrays = [f"WITH fence AS ({fence})"], []
+    parts, arrays = [f"WITH fence AS ({fence})"], list[Any]()
     for number, write in enumerate(turn.writes):
         first = len(arrays) + 1
         arrays.extend(write.arrays)
         placeholders = (f"${index}" for index in range(first, len(arrays) + 1))
         parts.append(f"w{number} AS ({write.sql.format(*placeholders)})")
-    await connection.fetch(", ".join(parts) + " SELECT count(*) FROM fence", *arrays)
+    await connection.fetch(", ".join(parts) + " SELECT count(*) FROM fence", *arrays)  # noqa: S608
 
 
 async def process(connection: Any, *events: Event, lane: int = 0) -> Turn:
@@ -120,9 +121,8 @@ async def settle(connection: Any, time: LaneTime, lane: int = 0) -> list[str]:
 
 
 async def rows(connection: Any, columns: str = "*") -> list[dict[str, Any]]:
-    return [
-        dict(row) for row in await connection.fetch(f"SELECT {columns} FROM tasks ORDER BY created_at, id")
-    ]
+    query = f"SELECT {columns} FROM tasks ORDER BY created_at, id"  # noqa: S608
+    return [dict(row) for row in await connection.fetch(query)]
 
 
 async def assigned(connection: Any) -> list[str | None]:
@@ -179,7 +179,13 @@ async def test_redelivery_changes_no_row(connection: Any) -> None:
     """The same records again, in later turns and within one: every row is as it was."""
     early = warned()
     late = warned(ChurnRule.HIGH_VALUE_SILENCE, revision=2, at=NOON + timedelta(days=90))
-    events = [early, late, moved(None, Tier.HIGH_VALUE, revision=3), cleared(early), cleared(late)]
+    events: list[Event] = [
+        early,
+        late,
+        moved(None, Tier.HIGH_VALUE, revision=3),
+        cleared(early),
+        cleared(late),
+    ]
     await process(connection, *events)
     before = await rows(connection)
 
@@ -193,7 +199,13 @@ async def test_redelivery_changes_no_row(connection: Any) -> None:
 async def test_chunks_do_not_matter(connection: Any) -> None:
     """One event a turn, or all in one: the same rows."""
     first, second = warned(), warned(revision=4, at=NOON + timedelta(days=100))
-    events = [first, moved(None, Tier.HIGH_VALUE), cleared(first), second, cleared(second, revision=11)]
+    events: list[Event] = [
+        first,
+        moved(None, Tier.HIGH_VALUE),
+        cleared(first),
+        second,
+        cleared(second, revision=11),
+    ]
     columns = "task_key, state, urgency, due_at, evidence, causes, closed_at, closed_by, version"
     for event in events:
         await process(connection, event)
@@ -278,8 +290,9 @@ async def test_a_turn_waits_for_the_advisor_who_completes(connection: Any, table
     await advisor.execute("UPDATE tasks SET state = 'done', outcome = 'reached'")
 
     turn = asyncio.create_task(process(connection, warned(ChurnRule.HIGH_VALUE_SILENCE, revision=2)))
-    while not await advisor.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while not await advisor.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     await completing.commit()
     await asyncio.wait_for(turn, 10)
     await advisor.close()
@@ -356,7 +369,7 @@ async def test_a_team_without_people_holds_up_nobody(connection: Any) -> None:
     kinds = await settle(connection, LaneTime(NOW_MS, barrier=True))
 
     assert kinds == ["assign", "settle"]
-    assert sorted(await assigned(connection), key=str) == [None, None, None, SENIORS[0]]  # type: ignore[type-var]
+    assert sorted(await assigned(connection), key=str) == [None, None, None, SENIORS[0]]
 
 
 async def test_a_turn_assigns_a_bounded_number(connection: Any) -> None:

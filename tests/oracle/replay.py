@@ -106,6 +106,9 @@ class Replay:
         return Outcome(tuple(customers), tuple(self.cut_rows), tuple(changes), tuple(self.dead_letters))
 
 
+PROCESSING_ORDER = ("purchases", "browses", "campaign-responses")
+
+
 def replay(
     events: Iterable[Event],
     *,
@@ -114,7 +117,8 @@ def replay(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Outcome:
     """Replay events given in file order; ``progress(done, total)`` is called at every midnight."""
-    history = sorted(events, key=lambda event: event.at_ms)  # stable: ties stay in file order
+    # Of one instant purchases come first, then browses, then responses; within a topic the file's order.
+    history = sorted(events, key=lambda event: (event.at_ms, PROCESSING_ORDER.index(event.topic)))
     zone = ZoneInfo(time_zone)
     state = Replay(currency, zone)
     if not history:

@@ -17,6 +17,8 @@ def texts_of(language: str) -> dict[str, str]:
         ValueError: a language without a catalogue.
     """
     if language not in LANGUAGES:
-        raise ValueError(f"there are no texts in {language!r}; add {language}.json beside en.json, with its keys")
+        raise ValueError(
+            f"there are no texts in {language!r}; add {language}.json beside en.json, with its keys"
+        )
     catalogue: dict[str, str] = json.loads(files(__name__).joinpath(f"{language}.json").read_bytes())
     return catalogue

@@ -15,9 +15,9 @@ from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
 from services.scorer.core.evaluate import evaluate
-from services.scorer.core.facts import fact_of
-from services.scorer.core.sightings import sighting_of
-from services.scorer.core.state import State
+from services.scorer.core.facts import Fact, fact_of
+from services.scorer.core.sightings import is_response, sighting_of
+from services.scorer.core.state import Sighting, State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -48,10 +48,19 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     if isinstance(event, PurchaseRecorded):
         memory.refuse_purchase(state, event, news.time_ms, now_ms, policy)
     draft = Draft.of(state, moment, policy)
+    if not _can_move_a_tier(news):  # it must not be named as the cause of what time did at its instant
+        pass_time(draft, now_ms - 1, through_ms=now_ms - 1, known_until_ms=now_ms)
+        memory.take_up(draft.state, news, policy)
+        return draft.step()
     pass_time(draft, now_ms, through_ms=now_ms - 1, known_until_ms=now_ms)
     memory.take_up(draft.state, news, policy)
     evaluate(draft, now_ms, max(now_ms, moment.known_until_ms), Because(Cause.EVENT, event.event_id))
     return draft.step()
+
+
+def _can_move_a_tier(news: Fact | Sighting) -> bool:
+    """Whether the fact is a purchase, a return or a response; the rest is for people to read."""
+    return isinstance(news, Fact) or is_response(news)
 
 
 def settle(state: State, moment: Moment, policy: Policy) -> Step:

@@ -1,0 +1,191 @@
+"""``tierstream``: the one command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.doctor import examine
+from deploy.export import export as export_files
+from deploy.history import MalformedError
+from deploy.local.process import StartError
+from deploy.local.services import CrashLoopError
+from deploy.local.session import Options, Session, StalledError, load, session
+from deploy.migrate import PartitionsDifferError, migrate_database, migrate_topics
+from deploy.publish import partitions_of
+from deploy.publish import publish as publish_history
+from deploy.replay import Plan
+from deploy.summary import Summary, summarize
+from services.scorer.core.policy import Policy
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+EXIT_REFUSED: Final = 2
+EXIT_FAILED: Final = 1
+
+Currency = Annotated[str, typer.Option(help="the base currency, ISO 4217")]
+TimeZone = Annotated[str, typer.Option(help="whose midnights and business days count, IANA")]
+Bootstrap = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP")]
+DatabaseUrl = Annotated[str, typer.Option(envvar="DATABASE_URL")]
+
+
+@app.command()
+def local(
+    events: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="a file of events, JSON Lines in the wire form; may be repeated", exists=True, dir_okay=False
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="end when the events are wholly dealt with")] = False,
+    currency: Currency = "USD",
+    time_zone: TimeZone = "UTC",
+    summary: Annotated[Path | None, typer.Option(help="write counts here, as JSON")] = None,
+    export: Annotated[Path | None, typer.Option(help="write CSV files into this folder")] = None,
+    lanes: Annotated[int, typer.Option(min=1, max=256, help="partitions of every topic, for life")] = 8,
+    scorers: Annotated[int, typer.Option(min=1, max=16)] = 1,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="keep the data here; else they are thrown away")
+    ] = None,
+) -> None:
+    """Run everything on this machine: embedded PostgreSQL and Kafka, scorer, alerter, API and desk."""
+    if once and not events:
+        raise typer.BadParameter("--once needs --events: without events there is nothing to wait for")
+    options = Options(policy=_policy(currency, time_zone), lanes=lanes, scorers=scorers, data_dir=data_dir)
+    history = load(events, lanes, console) if events else None
+    with session(options, console, replays=history is not None) as running:
+        if running.api_url and not once:
+            console.print(f"desk: [bold]{running.api_url}[/]   (Ctrl-C ends)")
+        if history is not None:
+            started = time.monotonic()
+            running.replay(history, Plan(options.policy.zone, then_live=not once))
+            done = asyncio.run(
+                summarize(running.stack.database_url, events=len(history), seconds=time.monotonic() - started)
+            )
+            report(done)
+            if summary is not None:
+                summary.write_text(json.dumps(done.to_json(), indent=2) + "\n")
+        if export is not None:
+            asyncio.run(export_files(running.stack.database_url, export, options.policy))
+            console.print(f"exported to {export}")
+        if not once:
+            wait(running)
+
+
+def wait(running: Session) -> None:
+    """Keep running until Ctrl-C or a process that can't be kept running."""
+    while True:
+        running.supervisor.check()
+        time.sleep(0.5)
+
+
+def report(done: Summary) -> None:
+    """Print a summary."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for label, figure in done.lines():
+        table.add_row(label, figure)
+    Console().print(table)
+
+
+@app.command()
+def publish(
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="JSON Lines in the wire form")
+    ],
+    kafka_bootstrap: Bootstrap = "127.0.0.1:9092",
+) -> None:
+    """Publish event files to a running Tierstream; every line is checked first."""
+    history = load(files, asyncio.run(partitions_of(kafka_bootstrap)), console)
+    count = asyncio.run(publish_history(kafka_bootstrap, history))
+    console.print(f"{count:,} events acknowledged by Kafka")
+
+
+@app.command()
+def migrate(
+    kafka_bootstrap: Bootstrap = "127.0.0.1:9092",
+    database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
+    lanes: Annotated[int, typer.Option(envvar="LANES_COUNT", min=1, max=1024, help="for life")] = 24,
+    replication: Annotated[
+        int, typer.Option(min=1, max=9, help="replicas of every topic; 3 in production")
+    ] = 1,
+    currency: Currency = "USD",
+    time_zone: TimeZone = "UTC",
+) -> None:
+    """Bring the schema to its head, make missing topics, and put the first policy in force."""
+    policy = _policy(currency, time_zone)
+    migrate_database(database_url)
+    made = asyncio.run(migrate_topics(kafka_bootstrap, lanes=lanes, replication=replication))
+    asyncio.run(activate_first(database_url, policy))
+    console.print("schema at its head; topics made: " + (", ".join(made) or "none, all were there"))
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="where the CSV files go")],
+    database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
+    currency: Currency = "USD",
+    time_zone: TimeZone = "UTC",
+) -> None:
+    """Write customers, cut-offs, tier changes, warnings, tasks and dead letters as CSV, from one snapshot."""
+    counts = asyncio.run(export_files(database_url, folder, _policy(currency, time_zone)))
+    for name, count in counts.items():
+        console.print(f"{folder / name}: {count:,}")
+
+
+@app.command()
+def doctor(
+    kafka_bootstrap: Bootstrap = "127.0.0.1:9092",
+    database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
+) -> None:
+    """Look at Kafka, PostgreSQL, schema, partitions and clocks, and say what to do."""
+    findings = asyncio.run(examine(database_url, kafka_bootstrap))
+    for finding in findings:
+        mark = "[red]x[/]" if finding.remedy else "[green]ok[/]"
+        console.print(
+            f"{mark} {finding.what}: {finding.found}" + (f"  -> {finding.remedy}" if finding.remedy else "")
+        )
+    if any(finding.remedy for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _policy(currency: str, time_zone: str) -> Policy:
+    try:
+        return Policy.default(currency=currency, time_zone=time_zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+EXPECTED: Final = (
+    MalformedError,
+    StartError,
+    CrashLoopError,
+    StalledError,
+    PartitionsDifferError,
+)
+
+
+def main() -> None:
+    """Run the command; what a user can mend is said in words, without a traceback."""
+    try:
+        app(standalone_mode=True)
+    except EXPECTED as error:
+        console.print(f"[red]tierstream:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        sys.exit(EXIT_REFUSED if isinstance(error, MalformedError) else EXIT_FAILED)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

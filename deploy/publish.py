@@ -1,0 +1,62 @@
+"""``tierstream publish``: event files into a running Tierstream, as a system of yours would publish them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.history import TOPICS, History
+
+IN_FLIGHT_MAX: Final = 5_000
+
+
+class PartitionsDifferError(RuntimeError):
+    """The input topics are missing or have different partition counts."""
+
+
+async def partitions_of(bootstrap: str) -> int:
+    """Return how many partitions the input topics have.
+
+    Raises:
+        PartitionsDifferError: run ``tierstream migrate`` first.
+    """
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        counts = {topic: len(await producer.partitions_for(topic)) for topic in TOPICS}
+    finally:
+        await producer.stop()
+    if len(set(counts.values())) != 1:
+        raise PartitionsDifferError(
+            f"the input topics are not partitioned alike ({counts}): run tierstream migrate"
+        )
+    return counts[TOPICS[0]]
+
+
+async def publish(bootstrap: str, history: History, progress: Callable[[int], None] | None = None) -> int:
+    """Publish every event with the present as its append time; return how many Kafka acknowledged."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    acknowledged, waiting = 0, []
+    try:
+        for line in history.lines():
+            waiting.append(
+                await producer.send(line.topic, line.value, key=line.key, partition=line.partition)
+            )
+            if len(waiting) >= IN_FLIGHT_MAX:
+                acknowledged += await _all(waiting)
+                if progress is not None:
+                    progress(acknowledged)
+        return acknowledged + await _all(waiting)
+    finally:
+        await producer.stop()
+
+
+async def _all(waiting: list[object]) -> int:
+    count = len(waiting)
+    for future in waiting:
+        await future  # type: ignore[misc]  # aiokafka gives futures without a type
+    waiting.clear()
+    return count

@@ -1,0 +1,100 @@
+// The customer: tier, score and its parts, the crowd, the year, what is open, what was.
+
+import { customer, knownCustomer } from "./api.js";
+import { crowd } from "./crowd.js";
+import { h, mark } from "./dom.js";
+import { timeline } from "./timeline.js";
+import { amount, date, number, t, tn } from "./texts.js";
+import { year } from "./year.js";
+
+export class CustomerPane {
+  #root;
+  #on;
+  #asked = 0;
+  #shown = null;
+
+  constructor(root, listeners) {
+    this.#root = root;
+    this.#on = listeners;
+    this.clear();
+  }
+
+  clear() {
+    this.#asked += 1;
+    this.#shown = null;
+    this.#root.replaceChildren(h("div", { class: "empty" }, h("p", { class: "quiet" }, t("customer.none"))));
+  }
+
+  /** Show a customer: what is known at once, then as it is now. */
+  async show(id) {
+    const mine = ++this.#asked;
+    const known = knownCustomer(id);
+    if (known) this.#render(known);
+    try {
+      const view = await customer(id);
+      if (mine === this.#asked && view !== this.#shown) this.#render(view);
+    } catch (problem) {
+      if (mine === this.#asked && !known) this.#root.replaceChildren(h("p", { class: "problem", role: "alert" }, problem.message));
+    }
+  }
+
+  /** Read the shown customer again. */
+  refresh() {
+    if (this.#shown) this.show(this.#shown.customer_id);
+  }
+
+  #render(view) {
+    const same = this.#shown?.customer_id === view.customer_id;
+    const place = same ? this.#root.scrollTop : 0;
+    this.#shown = view;
+    const inside = h("div", { class: same ? "customer-body" : "customer-body is-other" });
+    inside.append(
+      h("nav", { class: "pane-nav" }, h("button", { type: "button", class: "plain", onclick: () => this.#on.back() }, `‹ ${t("task.title")}`)),
+      head(view),
+      score(view),
+      crowd(view),
+      year(view),
+      warnings(view),
+      view.next_due ? h("section", {}, h("h3", {}, t("next.title")), h("p", {}, t("next.due", { date: date(view.next_due) }))) : "",
+      h("section", {}, h("h3", {}, t("timeline.title")), timeline(view)),
+    );
+    this.#root.replaceChildren(inside);
+    this.#root.scrollTop = place;
+  }
+}
+
+function head(view) {
+  const tier = h("p", { class: "customer-tier" }, mark(view.tier), h("strong", {}, t(`tier.${view.tier ?? "none"}`)), view.tier_since ? h("span", { class: "quiet" }, t("customer.since", { date: date(view.tier_since) })) : null);
+  const differs = view.ranked_tier && view.ranked_tier !== view.tier;
+  const ranked = differs ? h("p", { class: "quiet" }, t("customer.ranked", { tier: t(`tier.${view.ranked_tier}`).toLowerCase(), date: date(view.ranked_since) })) : null;
+  return h("header", { class: "customer-head" }, h("h2", {}, view.customer_id), tier, ranked);
+}
+
+function score(view) {
+  const { parts } = view.facts;
+  const rows = [
+    ["spend", parts.spend_points, amount(parts.spend_minor)],
+    ["orders", parts.orders_points, tn("part.orders_count", parts.orders)],
+    ["repurchase", parts.repurchase_points, tn("part.days_count", parts.purchase_days)],
+  ];
+  const bar = rows.map(([name, points]) => h("span", { class: `part part-${name}`, vars: { "--points": points } }));
+  const legend = rows.map(([name, points, fact]) => h("div", {}, h("dt", {}, h("span", { class: `part-key part-${name}`, "aria-hidden": "true" }), t(`part.${name}`)), h("dd", {}, fact, h("span", { class: "quiet" }, t("part.points", { n: number(Math.round(points)) })))));
+  return h(
+    "section",
+    { class: "score" },
+    h("h3", {}, t("customer.score")),
+    h("p", { class: "score-figure" }, number(view.score), h("span", { class: "quiet" }, t("customer.of"))),
+    h("div", { class: "parts", "aria-hidden": "true" }, bar),
+    h("dl", { class: "parts-legend" }, legend),
+  );
+}
+
+function warnings(view) {
+  if (!view.warnings.length) return "";
+  return h(
+    "section",
+    { class: "open-warnings" },
+    h("h3", {}, t("warnings.title")),
+    h("ul", {}, view.warnings.map((one) => h("li", { class: one.severity === "high" ? "is-high" : "" }, h("strong", {}, t(`rule.${one.rule}`)), h("span", { class: "quiet" }, t("warnings.since", { date: date(one.started_at) }))))),
+  );
+}
