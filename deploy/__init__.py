@@ -1,0 +1,1 @@
+"""How Tierstream runs: on this machine, and its one command."""

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import logging
 import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
 
+import click
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
 from deploy.export import export as export_files
 from deploy.history import MalformedError
 from deploy.local.process import StartError
 from deploy.local.services import CrashLoopError
 from deploy.local.session import Options, Session, StalledError, load, session
-from deploy.migrate import PartitionsDifferError, migrate_database, migrate_topics
+from deploy.migrate import (
+    PartitionsDifferError,
+    PolicyDiffersError,
+    activate_first,
+    migrate_database,
+    migrate_topics,
+)
 from deploy.publish import partitions_of
 from deploy.publish import publish as publish_history
 from deploy.replay import Plan
@@ -60,7 +68,13 @@ def local(
     """Run everything on this machine: embedded PostgreSQL and Kafka, scorer, alerter, API and desk."""
     if once and not events:
         raise typer.BadParameter("--once needs --events: without events there is nothing to wait for")
-    options = Options(policy=_policy(currency, time_zone), lanes=lanes, scorers=scorers, data_dir=data_dir)
+    options = Options(
+        policy=_policy(currency, time_zone),
+        lanes=lanes,
+        scorers=scorers,
+        data_dir=data_dir,
+        with_api=not once,
+    )
     history = load(events, lanes, console) if events else None
     with session(options, console, replays=history is not None) as running:
         if running.api_url and not once:
@@ -79,6 +93,14 @@ def local(
             console.print(f"exported to {export}")
         if not once:
             wait(running)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="end after the year, with a summary")] = False,
+) -> None:
+    """Replay a year of 2,469 real households, then go on live with synthetic shoppers."""
+    report(run_demo(console, once=once))
 
 
 def wait(running: Session) -> None:
@@ -172,19 +194,25 @@ EXPECTED: Final = (
     CrashLoopError,
     StalledError,
     PartitionsDifferError,
+    PolicyDiffersError,
 )
 
 
 def main() -> None:
     """Run the command; what a user can mend is said in words, without a traceback."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs what it then retries or raises
     try:
-        app(standalone_mode=True)
+        status = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
     except EXPECTED as error:
-        console.print(f"[red]tierstream:[/] {error}", highlight=False, markup=True, soft_wrap=True)
-        sys.exit(EXIT_REFUSED if isinstance(error, MalformedError) else EXIT_FAILED)
-    except KeyboardInterrupt:
+        console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        status = EXIT_REFUSED if isinstance(error, MalformedError) else EXIT_FAILED
+    except (KeyboardInterrupt, click.Abort):
         console.print("stopped")
-        os._exit(0)
+        status = 0
+    sys.exit(status or 0)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,10 @@ def _dead_letter(row: Any, _policy: Policy) -> Row:
 # file -> header, query, how a row becomes a line
 FILES: Final[dict[str, tuple[str, str, Callable[[Any, Policy], Row]]]] = {
     "customers.csv": (
-        "customer_id score ranked_tier ranked_since tier tier_since spend_minor orders purchase_days"
-        " last_purchase_at",
+        (
+            "customer_id score ranked_tier ranked_since tier tier_since spend_minor orders purchase_days"
+            " last_purchase_at"
+        ),
         _CUSTOMERS,
         _customer,
     ),
@@ -83,8 +85,10 @@ FILES: Final[dict[str, tuple[str, str, Callable[[Any, Policy], Row]]]] = {
     ),
     "warnings.csv": ("customer_id rule started_at severity ended_at ended_by", _WARNINGS, _warning),
     "tasks.csv": (
-        "task_key customer_id playbook kind team urgency state created_at due_at assigned_to outcome"
-        " closed_at closed_by title why",
+        (
+            "task_key customer_id playbook kind team urgency state created_at due_at assigned_to outcome"
+            " closed_at closed_by title why"
+        ),
         _TASKS,
         _task,
     ),
@@ -108,21 +112,21 @@ async def export(database_url: str, folder: Path, policy: Policy) -> dict[str, i
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for name, (header, query, line) in FILES.items():
-                cursor = connection.cursor(query, prefetch=PREFETCH)
+                cursor = aiter(connection.cursor(query, prefetch=PREFETCH))
                 counts[name] = await _write(
-                    folder / name, header.split(), cursor, lambda row, f=line: f(row, policy)
+                    folder / name, header.split(), (line(row, policy) async for row in cursor)
                 )
     finally:
         await connection.close()
     return counts
 
 
-async def _write(path: Path, header: list[str], rows: AsyncIterator[Any], line: Callable[[Any], Row]) -> int:
+async def _write(path: Path, header: list[str], rows: AsyncIterator[Row]) -> int:
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(header)
         async for row in rows:
-            out.writerow(line(row))
+            out.writerow(row)
             count += 1
     return count

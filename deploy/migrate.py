@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from alembic import command
 from alembic.config import Config
@@ -12,12 +14,18 @@ from alembic.config import Config
 import schemas.migrations
 from schemas.times import DAY_MS
 from schemas.topics import ALL_TOPICS, Topic
+from services.scorer.core.policy import Policy
 
 _SQLALCHEMY: Final = "postgresql+asyncpg://"
+_ACTIVATE: Final = "INSERT INTO policies (version, body) VALUES (1, $1) ON CONFLICT DO NOTHING"
 
 
 class PartitionsDifferError(RuntimeError):
     """A topic has another partition count than the lanes; partition counts are for life."""
+
+
+class PolicyDiffersError(RuntimeError):
+    """Another policy is in force already; this one was not put in its place."""
 
 
 def alembic_config(database_url: str) -> Config:
@@ -75,3 +83,23 @@ def _new(topic: Topic, lanes: int, replication: int, *, replays: bool) -> NewTop
         # A replay stamps records with event time, which orders a lane; live producers stamp the present.
         topic_configs={"retention.ms": str(retention_ms), "message.timestamp.type": "CreateTime"},
     )
+
+
+async def activate_first(database_url: str, policy: Policy) -> None:
+    """Put the first policy in force, unless it is.
+
+    Raises:
+        PolicyDiffersError: another one is. Nothing was changed.
+    """
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(_ACTIVATE, msgspec.json.encode(policy.to_json()).decode())
+        stored = await connection.fetchval("SELECT body FROM policies WHERE version = 1")
+    finally:
+        await connection.close()
+    in_force = Policy.from_json(msgspec.json.decode(stored))
+    if in_force != policy:
+        raise PolicyDiffersError(
+            f"the policy in force has currency {in_force.currency} and time zone {in_force.time_zone}: "
+            f"give --currency {in_force.currency} --time-zone {in_force.time_zone}, or begin with empty data"
+        )

@@ -75,7 +75,7 @@ async def summarize(database_url: str, *, events: int, seconds: float) -> Summar
                 dead_letters_by_reason=await _groups(
                     connection, "SELECT reason, count(*) FROM dead_letters GROUP BY 1"
                 ),
-                **dict(counts),
+                **dict(counts or {}),
             )
     finally:
         await connection.close()

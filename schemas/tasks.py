@@ -39,7 +39,7 @@ TRANSITIONS: dict[tuple[TaskState, TaskAction], TaskState] = {
 LIVE_STATES = (TaskState.OPEN, TaskState.CLAIMED)
 
 
-class IllegalMove(ValueError):
+class IllegalMove(ValueError):  # noqa: N818 -- a refusal, named after what was tried
     """The task is in a state that does not allow the action; nothing was changed."""
 
 

@@ -16,7 +16,7 @@ from schemas import events
 from schemas.events import CampaignResponded, ProductBrowsed, PurchaseRecorded, TimeReached
 from schemas.times import EPOCH
 
-E = TypeVar("E", bound=msgspec.Struct)
+E = TypeVar("E", bound=events.Event)
 
 VALUE_BYTES_MAX: Final = 256 * 1024
 KEY_BYTES_MAX: Final = 1024
@@ -88,7 +88,7 @@ class Refused(Exception):  # noqa: N818 -- a refusal of the record, not an error
 _purchases = msgspec.json.Decoder(PurchaseRecorded | TimeReached)
 _browses = msgspec.json.Decoder(ProductBrowsed | TimeReached)
 _responses = msgspec.json.Decoder(CampaignResponded | TimeReached)
-_inputs = msgspec.json.Decoder(events.Input)
+_inputs: msgspec.json.Decoder[events.Input] = msgspec.json.Decoder(events.Input)
 _outputs = msgspec.json.Decoder(events.TierChanged | events.ChurnWarned | events.ChurnCleared | TimeReached)
 _by_topic: dict[str, msgspec.json.Decoder[events.Event]] = {
     "purchases": _purchases,

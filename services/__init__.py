@@ -1,0 +1,1 @@
+"""The services: scorer, alerter and API on the lane engine."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from deploy.local.process import Child
 
@@ -48,7 +48,7 @@ class Supervisor:
         self._failure: CrashLoopError | None = None
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> Self:
         """Begin to watch."""
         self._log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._thread.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from deploy.history import History, read
 from deploy.local.ports import free_port
 from deploy.local.services import Supervisor
 from deploy.local.stack import LocalStack, local_stack
-from deploy.migrate import migrate_database, migrate_topics
+from deploy.migrate import activate_first, migrate_database, migrate_topics
 from deploy.replay import Plan, replay
 from schemas.times import from_ms
 from services.alerter.people import seed
@@ -28,7 +27,6 @@ from services.scorer.core.policy import Policy
 POLL_SECONDS: Final = 0.1
 STALL_SECONDS_MAX: Final = 300.0  # nothing moved for so long: something is wrong
 
-_ACTIVATE: Final = "INSERT INTO policies (version, body) VALUES (1, $1) ON CONFLICT DO NOTHING"
 _LANES: Final = """
 SELECT service, count(*) AS lanes, min(clock_ms) AS clock_ms, sum(seq) AS turns,
        bool_and(complete AND settled) AS complete, bool_and(outbox_number = published) AS published,
@@ -49,6 +47,7 @@ class Options:
     scorers: int = 1
     alerters: int = 1
     data_dir: Path | None = None
+    log_dir: Path | None = None
     with_api: bool = True
     api_port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
@@ -123,7 +122,7 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
         stack = exits.enter_context(local_stack(options.data_dir, progress=console))
         migrate_database(stack.database_url)
         asyncio.run(_prepare(stack, options, replays=replays))
-        logs = (options.data_dir or Path.cwd() / "out") / "logs"
+        logs = options.log_dir or (options.data_dir or Path.cwd() / "out") / "logs"
         supervisor = exits.enter_context(Supervisor(logs))
         shared = {
             "DATABASE_URL": stack.database_url,
@@ -152,9 +151,9 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
 
 async def _prepare(stack: LocalStack, options: Options, *, replays: bool) -> None:
     await migrate_topics(stack.kafka_bootstrap, lanes=options.lanes, replays=replays)
+    await activate_first(stack.database_url, options.policy)
     connection = await asyncpg.connect(stack.database_url)
     try:
-        await connection.execute(_ACTIVATE, json.dumps(options.policy.to_json()))
         await seed(connection)
     finally:
         await connection.close()
@@ -168,12 +167,11 @@ def load(paths: list[Path], lanes: int, console: Console) -> History:
     """
     with _bar(console) as bar:
         task = bar.add_task("reading", total=None, what="")
-        history = read(
+        return read(
             paths,
             partitions=lanes,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    return history
 
 
 @contextmanager

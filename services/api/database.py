@@ -23,6 +23,7 @@ def open_engine(settings: ApiSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.statement_seconds_max,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log, and values name customers
         connect_args={
             "timeout": settings.statement_seconds_max,
             "command_timeout": settings.statement_seconds_max,

@@ -170,12 +170,17 @@ class Hub:
         self._wanted.set()
         return client
 
+    def sent(self, overview: Overview) -> None:
+        """Take note that a stream began with this overview: only what differs from it is news."""
+        self._overview = self._overview or overview
+
     def leave(self, client: Client) -> None:
         """Forget a stream."""
         self._clients.discard(client)
         self._metrics.stream_clients.set(len(self._clients))
         if not self._clients:
             self._wanted.clear()
+            self._overview = None
             self._place = None  # the feed moves on unread; the next one to join begins at its end
 
     def close(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http
-from typing import TYPE_CHECKING, Any
+import traceback
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 MEDIA_TYPE = "application/problem+json"
+# SQLSTATE classes: connection, rollback by conflict, resources, wrong moment, operator.
+_AWAY: Final = frozenset({"08", "40", "53", "55", "57"})
 _log = structlog.get_logger(__name__)
 
 
@@ -90,6 +93,8 @@ async def _of_http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _of_database(_request: Request, error: Exception) -> JSONResponse:
     """A dependency that is away: say so and when to come back, and keep its text out of the answer."""
+    if isinstance(error, DBAPIError) and not _is_away(error):
+        return await _of_unexpected(_request, error)
     _log.warning("database_unavailable", error=type(error).__name__)
     return response(
         Problem(
@@ -101,8 +106,16 @@ async def _of_database(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
+def _is_away(error: DBAPIError) -> bool:
+    """Whether PostgreSQL is away, full, busy or stopping, and not at odds with our statement."""
+    if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+        return True
+    return str(getattr(error.orig, "sqlstate", None))[:2] in _AWAY
+
+
 async def _of_unexpected(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("request_failed", exc_info=error)
+    # As text: a renderer that shows local variables would put them into the log.
+    _log.error("request_failed", stack="".join(traceback.format_exception(error)))
     return response(Problem(500, "internal", "Something went wrong on our side; the log has the cause."))
 
 
@@ -111,7 +124,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _of_problem)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
-    for unavailable in (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError):
+    for unavailable in (DBAPIError, PoolTimeoutError, OSError, TimeoutError):
         app.add_exception_handler(unavailable, _of_database)
-    app.add_exception_handler(DBAPIError, _of_unexpected)
     app.add_exception_handler(Exception, _of_unexpected)

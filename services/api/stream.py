@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from services.api.access import Gate, Principal, Watcher
 from services.api.feed import BEGINNING, Place, place_of
 from services.api.hub import CLOSED, Client, Hub, Refusal, overview_blocks, resync
+from services.api.overview import Overview
 from services.api.parts import parts_of
 from services.api.problems import Problem
 
@@ -56,10 +57,10 @@ async def stream(
         status, whose = (429, "you have") if refusal.mine else (503, "the desk has")
         detail = f"Too many streams: {whose} no room for one more. Close other windows or try again."
         raise Problem(status, "too-many-streams", detail, {"Retry-After": "5"}) from None
-    first = overview_blocks(await parts.overviews.get())[0 if me is None or me.is_manager else 1]
+    overview = await parts.overviews.get()
     seconds = parts.settings.stream_heartbeat_seconds, parts.settings.stream_recheck_seconds
     follower = _Follower(parts.hub, request.app.state.gate, me, *seconds)
-    return _EventStream(follower.blocks(last_event_id, first))
+    return _EventStream(follower.blocks(last_event_id, overview))
 
 
 class _Follower:
@@ -74,13 +75,14 @@ class _Follower:
         self._heartbeat_seconds = heartbeat_seconds
         self._recheck_seconds = recheck_seconds
 
-    async def blocks(self, last_event_id: str | None, first: bytes) -> AsyncIterator[bytes]:
+    async def blocks(self, last_event_id: str | None, overview: Overview) -> AsyncIterator[bytes]:
         """Yield the stream. It joins the hub here, so that leaving it can't be forgotten."""
         last = place_of(last_event_id)
         client = await self._hub.join(self._me, last or BEGINNING)
         try:
             yield b"retry: %d\nevent: hello\ndata: {}\n\n" % _RETRY_MS
-            yield first
+            yield overview_blocks(overview)[0 if self._me is None or self._me.is_manager else 1]
+            self._hub.sent(overview)
             for block in await self._missed(client, last, is_returning=last_event_id is not None):
                 yield block
             async for block in self._following(client):

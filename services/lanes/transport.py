@@ -34,7 +34,7 @@ Fetched = dict[TopicPartition, Chunk]
 log = structlog.get_logger()
 
 
-class LaneConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class LaneConsumerThread(driver.AIOKafkaConsumerThread):
     """aiokafka in its own thread and loop; what is new runs there in one step each."""
 
     def __post_init__(self) -> None:
@@ -50,8 +50,9 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_thread_stop(self) -> None:
         """Leave the group: aiokafka sends no LeaveGroup for a static member, and the lanes would wait."""
-        if self._consumer is not None:
-            self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
+        consumer: Any = self._consumer
+        if consumer is not None:
+            consumer._coordinator._group_instance_id = None  # noqa: SLF001
         await super().on_thread_stop()
 
     async def run_here(self, work: Coroutine[Any, Any, T], seconds_max: float | None = None) -> T:
@@ -65,7 +66,7 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def poll_lanes(self, wanted: set[tuple[str, int]], records_max: int) -> Fetched:
         """Return what was fetched for ``wanted``, with true positions; waits up to POLL_SECONDS for any."""
-        consumer = self._ensure_consumer()
+        consumer: Any = self._ensure_consumer()
         fetcher = consumer._fetcher  # noqa: SLF001
         subscription = fetcher._subscriptions  # noqa: SLF001
         loop = asyncio.get_running_loop()
@@ -157,7 +158,7 @@ def _record(record: Any) -> Record:
     )
 
 
-class LaneConsumer(driver.Consumer):  # type: ignore[misc]
+class LaneConsumer(driver.Consumer):
     """Faust's consumer with the lanes in charge of positions, fetching and commits."""
 
     _thread: LaneConsumerThread
@@ -165,7 +166,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
     @property
     def owner(self) -> LaneOwner:
         """The lanes of this worker."""
-        owner: LaneOwner = self.app.lane_owner
+        owner: LaneOwner = self.app.lane_owner  # type: ignore[attr-defined]  # see worker.build
         return owner
 
     def _new_consumer_thread(self) -> LaneConsumerThread:
@@ -247,7 +248,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
             consumer._subscription._last_fetch_ended = time.monotonic()  # noqa: SLF001
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """``lanes://host:port``."""
 
     Consumer = LaneConsumer

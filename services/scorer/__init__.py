@@ -1,0 +1,1 @@
+"""Scores customers and keeps their tiers: the pure core, and its plug into the lane engine."""

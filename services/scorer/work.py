@@ -48,7 +48,11 @@ class ScorerService:
 
     name = "scorer"
     topics = tuple(topic.name for topic in SCORER_INPUTS)
-    first_versions = (0, 1, 0)  # cut-offs in force, policy, cut-offs that every customer was brought under
+    first_versions: tuple[int, ...] = (
+        0,
+        1,
+        0,
+    )  # cut-offs in force, policy, cut-offs that every customer was brought under
     numbered_inputs = False
     locks_rows = False  # a lane's customers are changed by nobody else
 
@@ -103,8 +107,7 @@ class ScorerWork:
         for record, event in intake.events:
             customer = held.get(event.customer_id) or self._newcomer(event.customer_id)
             try:
-                if customer.lane != self.lane:
-                    raise Refused(Reason.PARTITION, f"the customer belongs to partition {customer.lane}")
+                self._refuse_strangers(customer)
                 if self.swept.version < self.in_force.version and customer.state is not None:
                     outputs += self._bring_under(customer, moment, rows)  # the sweep has not come here yet
                 outputs += self._take(customer, advance(customer.state, event, moment, self.policy), rows)
@@ -117,6 +120,10 @@ class ScorerWork:
         turn.dead_letters = intake.dead_letters
         turn.applied = len(records_) - len(intake.dead_letters)
         return turn
+
+    def _refuse_strangers(self, customer: Held) -> None:
+        if customer.lane != self.lane:
+            raise Refused(Reason.PARTITION, f"the customer belongs to partition {customer.lane}")
 
     async def _held(self, connection: Any, customer_ids: set[str]) -> dict[str, Held]:
         found = await connection.fetch(store.TOUCHED, list(customer_ids)) if customer_ids else []

@@ -219,7 +219,7 @@ async def test_pages_hold_every_task_once_in_order(database_url: str) -> None:
     async with desk(database_url) as rig:
         now = datetime.now(UTC)
         for number in range(23):
-            late = timedelta(hours=(number * 7) % 11 - 4)
+            late = timedelta(hours=(number * 7) % 11 - 4, minutes=30)
             await rig.task(urgency=1 + number % 3, due_at=now + late, assigned_to=DIEGO)
         await rig.task(state="history", assigned_to=DIEGO)
         diego = rig.as_(DIEGO)
