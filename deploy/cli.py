@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -200,6 +201,8 @@ EXPECTED: Final = (
 
 def main() -> None:
     """Run the command; what a user can mend is said in words, without a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end it in order, even started in the background
+        signal.signal(number, signal.default_int_handler)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs what it then retries or raises
     try:
         status = app(standalone_mode=False)

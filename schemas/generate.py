@@ -61,11 +61,10 @@ def schema_of(event: type[msgspec.Struct]) -> dict[str, Any]:
 
 def diagram() -> str:
     """Return a page with the moves between task states, drawn by Mermaid from the table."""
-    targets = set(TRANSITIONS.values())
-    sources = {state for state, _ in TRANSITIONS}
-    lines = [f"    [*] --> {state}" for state in TaskState if state in sources and state is TaskState.OPEN]
+    left = {state for state, _ in TRANSITIONS}
+    lines = [f"    [*] --> {TaskState.OPEN}"]
     lines += [f"    {state} --> {after}: {action}" for (state, action), after in TRANSITIONS.items()]
-    lines += [f"    {state} --> [*]" for state in TaskState if state in targets - sources]
+    lines += [f"    {state} --> [*]" for state in TaskState if state not in left]
     drawn = "\n".join(lines)
     return (
         "# Task states\n\n"

@@ -114,7 +114,8 @@ class Supervisor:
                 return
             process.child.kill9()  # whatever of its group is left
             process.exits.append((now, code))
-            recent = [at for at, status in process.exits if now - at < CRASH_LOOP_SECONDS and status > 0]
+            # Killed from outside (a negative status) is no fault of its own.
+            recent = [at for at, status in process.exits if now - at < CRASH_LOOP_SECONDS and status >= 0]
             if len(recent) >= CRASH_LOOP:
                 self._failure = CrashLoopError(
                     f"{process.name} ended {len(recent)} times within a minute, last with code {code}; "

@@ -143,7 +143,7 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
         if options.with_api:
             port = options.api_port or free_port()
             supervisor.start(
-                "api", "services.api.main", {**shared, "API_PORT": str(port), "API_DEV_ISSUER": "true"}
+                "api", "services.api", {**shared, "API_PORT": str(port), "API_DEV_ISSUER": "true"}
             )
             url = f"http://127.0.0.1:{port}/"
         yield Session(stack, supervisor, options, console, url)

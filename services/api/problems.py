@@ -113,10 +113,19 @@ def _is_away(error: DBAPIError) -> bool:
     return str(getattr(error.orig, "sqlstate", None))[:2] in _AWAY
 
 
+async def _of_bug(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer only: the server logs the stack of what passes here, once."""
+    return response(_internal())
+
+
 async def _of_unexpected(_request: Request, error: Exception) -> JSONResponse:
     # As text: a renderer that shows local variables would put them into the log.
     _log.error("request_failed", stack="".join(traceback.format_exception(error)))
-    return response(Problem(500, "internal", "Something went wrong on our side; the log has the cause."))
+    return response(_internal())
+
+
+def _internal() -> Problem:
+    return Problem(500, "internal", "Something went wrong on our side; the log has the cause.")
 
 
 def install(app: FastAPI) -> None:
@@ -126,4 +135,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
     for unavailable in (DBAPIError, PoolTimeoutError, OSError, TimeoutError):
         app.add_exception_handler(unavailable, _of_database)
-    app.add_exception_handler(Exception, _of_unexpected)
+    app.add_exception_handler(Exception, _of_bug)

@@ -100,6 +100,7 @@ def run(service: Service, settings: WorkerSettings, marker_of: Callable[[Record]
     gc.collect()
     gc.freeze()  # what was imported is never garbage: full collections need not walk it
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # a log is no terminal
     worker.execute_from_commandline()
 
 

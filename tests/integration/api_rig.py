@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from deploy.local.ports import free_port
 from services.api.app import build
 from services.api.main import listen
 from services.api.settings import ApiSettings
@@ -118,7 +119,7 @@ async def desk(database_url: str, *, customers: int = 0, **settings: Any) -> Asy
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=3, server_header=False)
     )
-    listening = listen("127.0.0.1", 0)
+    listening = listen("127.0.0.1", free_port())
     running = asyncio.create_task(server.serve([listening]))
     connection = await asyncpg.connect(url)
     rig = Rig(app, f"http://127.0.0.1:{listening.getsockname()[1]}", connection, url, options)

@@ -82,7 +82,7 @@ export class TaskPane {
         "article",
         { class: "task-body" },
         h("p", { class: "eyebrow" }, mark(task.tier, t(`tier.${task.tier ?? "none"}`)), h("span", {}, task.customer_id), h("span", {}, t(`kind.${task.kind}`)), this.due),
-        h("h1", { tabindex: "-1" }, task.title),
+        h("h2", { class: "task-title" }, task.title),
         this.bar,
         h("p", { class: "lead" }, task.why),
         facts(task),
@@ -97,19 +97,19 @@ export class TaskPane {
 
   #advice() {
     const [first, ...rest] = this.task.advice.split(/(?<=[.!?])\s+(?=\p{Lu})/u);
-    return h("section", { class: "advice" }, h("h2", {}, t("task.advice")), h("p", { class: "advice-first" }, first), rest.length ? h("ul", {}, rest.map((line) => h("li", {}, line))) : null);
+    return h("section", { class: "advice" }, h("h3", {}, t("task.advice")), h("p", { class: "advice-first" }, first), rest.length ? h("ul", {}, rest.map((line) => h("li", {}, line))) : null);
   }
 
   #causes() {
     const more = (this.task.causes ?? []).slice(1);
     if (!more.length) return null;
-    return h("section", { class: "causes" }, h("h2", {}, t("task.causes")), h("ul", {}, more.map((cause) => h("li", { class: cause.ended_by ? "is-over" : "" }, cause.sentence))));
+    return h("section", { class: "causes" }, h("h3", {}, t("task.causes")), h("ul", {}, more.map((cause) => h("li", { class: cause.ended_by ? "is-over" : "" }, cause.sentence))));
   }
 
   #notes() {
     if (!this.task.notes.length) return null;
     const line = (note) => h("li", {}, h("p", {}, note.body), h("p", { class: "quiet" }, `${note.author_name}, ${day(note.at)}`));
-    return h("section", { class: "notes" }, h("h2", {}, t("task.notes")), h("ul", {}, this.task.notes.map(line)));
+    return h("section", { class: "notes" }, h("h3", {}, t("task.notes")), h("ul", {}, this.task.notes.map(line)));
   }
 
   #act() {
@@ -158,7 +158,7 @@ export class TaskPane {
     const next = (outcome) => (has(`next.${this.task.playbook}.${outcome}`) ? t(`next.${this.task.playbook}.${outcome}`) : t(`next.other.${outcome}`));
     const button = (outcome, place) => h("button", { type: "button", class: "outcome", "aria-keyshortcuts": String(place + 1), onclick: () => this.complete(outcome) }, h("span", { class: "outcome-name" }, t(`outcome.${outcome}`), h("kbd", {}, String(place + 1))), h("span", { class: "outcome-next" }, next(outcome)));
     this.outcomes = h("div", { class: "outcomes", role: "group", "aria-labelledby": "how" }, OUTCOMES.map(button));
-    return h("div", {}, h("h2", { id: "how" }, t("task.how_did_it_go")), this.outcomes);
+    return h("div", {}, h("h3", { id: "how" }, t("task.how_did_it_go")), this.outcomes);
   }
 
   /** Ask how it went. */

@@ -1,0 +1,1 @@
+"""Ours against named peers: one run on one machine, shown and never asserted. ``python -m tests.bench``."""

@@ -1,0 +1,158 @@
+"""Schemas, examples and the decoder say the same about every event."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+import schemas
+from schemas.__main__ import main
+from schemas.events import ALL_EVENTS, CutOffsComputed, PurchaseRecorded, type_of
+from schemas.generate import example_path, lagging, missing_examples, schema_of, schema_path, write
+from schemas.topics import ALL_TOPICS, Topic
+from schemas.wire import Refused, decode, decode_input, encode, topic_of
+from services.scorer.core.policy import Policy
+from services.scorer.core.score import parts_of, score_of
+from tests.contract.poison import wrong_objects
+
+ROOT = Path(schemas.__file__).parent
+every_event = pytest.mark.parametrize("event", ALL_EVENTS, ids=type_of)
+
+
+def example(event: type[msgspec.Struct]) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((ROOT / example_path(event)).read_text(encoding="utf-8"))
+    return body
+
+
+def validator(event: type[msgspec.Struct]) -> Any:
+    body = json.loads((ROOT / schema_path(event)).read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(body)
+
+
+def topics_of(event: type[msgspec.Struct]) -> list[Topic]:
+    return [topic for topic in ALL_TOPICS if event in topic.carries]
+
+
+def test_what_is_written_down_is_what_is_generated() -> None:
+    """Nobody can change a struct or the task table and forget its schema or diagram."""
+    assert lagging(ROOT) == []
+    assert missing_examples(ROOT) == []
+
+
+def test_the_check_names_what_lags(tmp_path: Path) -> None:
+    """A schema that is missing, changed or left over is named; writing mends all three."""
+    write(tmp_path)
+    changed, gone = (tmp_path / schema_path(event) for event in ALL_EVENTS[:2])
+    changed.write_text("{}")
+    gone.unlink()
+    left_over = tmp_path / "json" / "purchase-recorded.v0.json"
+    left_over.write_text("{}")
+
+    named = lagging(tmp_path)
+
+    assert named == sorted(str(path.relative_to(tmp_path)) for path in (changed, gone, left_over))
+    assert write(tmp_path) == named
+    assert lagging(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["--check", "--write"])
+def test_the_command_finds_nothing_to_do(
+    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``python -m schemas`` exits 0 and is silent when everything is up to date."""
+    monkeypatch.setattr("sys.argv", ["schemas", what])
+    assert main() == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_command_names_what_lags_and_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--check`` exits 1; a schema is to be generated, an example to be written by hand."""
+    monkeypatch.setattr("sys.argv", ["schemas", "--check"])
+    monkeypatch.setattr("schemas.__main__.ROOT", tmp_path)
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert "schemas/json/purchase-recorded.v1.json lags behind the code: run python -m schemas --write" in said
+    assert "schemas/examples/purchase-recorded.v1.json is missing: write a realistic example by hand" in said
+
+
+@every_event
+def test_a_schema_is_a_schema_that_every_language_reads(event: type[msgspec.Struct]) -> None:
+    """Valid 2020-12, and no pattern holds Python's end of text, which elsewhere is a letter."""
+    schema = schema_of(event)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert r"\\Z" not in json.dumps(schema)
+    assert schema["properties"]["type"] == {"enum": [type_of(event)]}
+
+
+@every_event
+def test_an_example_is_valid_and_survives_the_wire(event: type[msgspec.Struct]) -> None:
+    """It holds for its schema; decoded as its topics decode and encoded again it is the same object."""
+    body = example(event)
+    validator(event).validate(body)
+    value = json.dumps(body).encode()
+    for topic in topics_of(event):
+        decoded = msgspec.json.decode(value, type=event) if event is CutOffsComputed else decode(topic.name, value)
+        assert type(decoded) is event
+        assert json.loads(encode(decoded)) == body
+
+
+@pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda topic: topic.name)
+def test_everything_that_a_topic_carries_has_an_example(topic: Topic) -> None:
+    """A reader of any topic finds one example per event on it."""
+    assert topic.carries
+    for event in topic.carries:
+        assert example(event)["type"] == type_of(event)
+
+
+def test_every_event_is_carried_and_inputs_find_their_topic() -> None:
+    """No event is without a topic, and an input is published where the decoder takes it."""
+    for event in ALL_EVENTS:
+        assert topics_of(event), event
+    for event in ALL_EVENTS[:3]:
+        decoded = decode_input(json.dumps(example(event)).encode())
+        assert [topic_of(decoded)] == [topic.name for topic in topics_of(event)]
+
+
+def test_the_proof_in_the_example_recomputes() -> None:
+    """An example that a reader checks by hand must be right: parts, points and tier fit together."""
+    proof = example(next(event for event in ALL_EVENTS if type_of(event) == "tier-changed.v1"))["proof"]
+    parts = proof["parts"]
+    policy = Policy.default(currency="EUR")
+    facts = (parts["spend_minor"], parts["orders"], parts["purchase_days"])
+    assert score_of(*facts, policy) == proof["score"]
+    assert msgspec.to_builtins(parts_of(*facts, policy)) == pytest.approx(parts)
+    assert proof["score"] >= proof["cut_offs"]["high_18"]
+
+
+# A schema can't say these: formats are notes in it, JSON has one kind of number, and the end of text is
+# another one in Python's patterns than in ECMAScript's.
+BEYOND_A_SCHEMA = {
+    *("naive time", "not RFC 3339", "text for time", "year 10000", "before 1970", "100.0 for a whole number"),
+    *("newline at the end of id", "currency with a newline", "lone surrogate"),
+}
+
+
+@pytest.mark.parametrize("topic", ALL_TOPICS[:3], ids=lambda topic: topic.name)
+def test_what_the_decoder_refuses_the_schema_refuses(topic: Topic) -> None:
+    """A publisher who validates by the schema meets no surprise: as far as a schema goes, both agree."""
+    schema = validator(topic.carries[0])
+    bodies = {kind: value for kind, (value, _) in wrong_objects(topic.name).items() if kind not in BEYOND_A_SCHEMA}
+    assert len(bodies) > 20
+    for kind, value in bodies.items():
+        assert "5,000 digits" in kind or not schema.is_valid(json.loads(value or b"")), kind
+
+
+def test_a_return_of_nothing_is_refused_by_both() -> None:
+    """The one rule across two fields is in the schema as well; a sale of 0 is fine."""
+    body = {**example(PurchaseRecorded), "amount_minor": 0}
+    assert validator(PurchaseRecorded).is_valid(body)
+    decode_input(json.dumps(body).encode())
+    body["kind"] = "return"
+    assert not validator(PurchaseRecorded).is_valid(body)
+    with pytest.raises(Refused, match="a return of amount 0"):
+        decode_input(json.dumps(body).encode())
