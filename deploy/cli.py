@@ -40,6 +40,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 console = Console(stderr=True)
 EXIT_REFUSED: Final = 2
 EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130  # typer's answer to Ctrl-C
 
 Currency = Annotated[str, typer.Option(help="the base currency, ISO 4217")]
 TimeZone = Annotated[str, typer.Option(help="whose midnights and business days count, IANA")]
@@ -213,6 +214,8 @@ def main() -> None:
         console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         status = EXIT_REFUSED if isinstance(error, MalformedError) else EXIT_FAILED
     except (KeyboardInterrupt, click.Abort):
+        status = EXIT_INTERRUPTED
+    if status == EXIT_INTERRUPTED:  # how one ends what runs until one ends it
         console.print("stopped")
         status = 0
     sys.exit(status or 0)

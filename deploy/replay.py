@@ -47,14 +47,18 @@ class Plan:
 
 
 def midnights(first_ms: int, last_ms: int, zone: ZoneInfo) -> Iterator[int]:
-    """Yield every local midnight after ``first_ms`` up to ``last_ms``, in ms."""
-    day = from_ms(first_ms).astimezone(zone).date()
+    """Yield every local midnight after ``first_ms`` up to ``last_ms``, in ms, each instant once.
+
+    A day that a zone leaves out (Apia, 30 December 2011) begins at the same instant as the next one.
+    """
+    day, latest_ms = from_ms(first_ms).astimezone(zone).date(), first_ms
     while True:
         day += timedelta(days=1)
         at_ms = to_ms(datetime(day.year, day.month, day.day, tzinfo=zone))
         if at_ms > last_ms:
             return
-        if at_ms > first_ms:
+        if at_ms > latest_ms:
+            latest_ms = at_ms
             yield at_ms
 
 

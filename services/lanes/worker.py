@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -39,7 +40,7 @@ def build(
         f"tierstream-{service.name}",
         broker=f"lanes://{settings.kafka_bootstrap}",
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="tierstream-faust-"),
+        datadir=str(Path(tempfile.gettempdir()) / "tierstream-faust"),  # stays empty: there are no tables
         consumer_group_instance_id=f"{service.name}-{settings.slot}",
         topic_partitions=settings.count,
         # Off: a table browser on 0.0.0.0:6066, a leader topic, topics that make themselves.

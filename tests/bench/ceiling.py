@@ -111,5 +111,3 @@ def _again(write: Write, number: int) -> Write:
     arrays = list(write.arrays)
     arrays[column] = [value + number * step for value in arrays[column]]
     return Write(write.sql, tuple(arrays))
-
-

@@ -45,4 +45,6 @@ class Usage:
 
 def _busy_seconds() -> float:
     times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system + getattr(times, "irq", 0) + getattr(times, "softirq", 0))
+    return float(
+        times.user + times.nice + times.system + getattr(times, "irq", 0) + getattr(times, "softirq", 0)
+    )

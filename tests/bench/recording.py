@@ -64,7 +64,10 @@ class Customers:
 
 async def record(world: World, *, events: int, chunk: int) -> Recording:
     """Play the first ``events`` through the scorer's own turns, ``chunk`` records at a time."""
-    lanes = [(_work(world, lane), Customers(_rows(world, lane)), _chunks(world, lane, chunk)) for lane in range(LANES)]
+    lanes = [
+        (_work(world, lane), Customers(_rows(world, lane)), _chunks(world, lane, chunk))
+        for lane in range(LANES)
+    ]
     turns: list[Recorded] = []
     played, seconds = 0, 0.0
     while played < events:

@@ -55,7 +55,9 @@ class _Look:
         return sum(map(sum, self.positions.values()))
 
 
-async def run(stack: LocalStack, dsn: str, world: World, *, workers: int, seconds: float, logs: Path) -> Outcome:
+async def run(
+    stack: LocalStack, dsn: str, world: World, *, workers: int, seconds: float, logs: Path
+) -> Outcome:
     """Let ``workers`` work on the published log for ``seconds`` after a warm-up, or until its end."""
     connection = await asyncpg.connect(dsn)
     try:
@@ -111,9 +113,7 @@ async def _all_at_work(connection: Any, supervisor: Supervisor, workers: int) ->
 
 async def _watch(connection: Any, supervisor: Supervisor, world: World, *, until: float) -> _Look:
     """Return the last look before the window's end, or the one at which a lane first ran dry."""
-    ends = {
-        lane: tuple(len(world.log[topic, lane]) for topic in TOPICS) for lane in range(LANES)
-    }
+    ends = {lane: tuple(len(world.log[topic, lane]) for topic in TOPICS) for lane in range(LANES)}
     look = await _look(connection)
     while look.at < until and all(look.positions[lane] != end for lane, end in ends.items()):
         await asyncio.sleep(SAMPLE_SECONDS)

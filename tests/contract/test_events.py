@@ -76,7 +76,9 @@ def test_the_command_names_what_lags_and_how_to_mend_it(
     monkeypatch.setattr("schemas.__main__.ROOT", tmp_path)
     assert main() == 1
     said = capsys.readouterr().err
-    assert "schemas/json/purchase-recorded.v1.json lags behind the code: run python -m schemas --write" in said
+    assert (
+        "schemas/json/purchase-recorded.v1.json lags behind the code: run python -m schemas --write" in said
+    )
     assert "schemas/examples/purchase-recorded.v1.json is missing: write a realistic example by hand" in said
 
 
@@ -96,7 +98,9 @@ def test_an_example_is_valid_and_survives_the_wire(event: type[msgspec.Struct]) 
     validator(event).validate(body)
     value = json.dumps(body).encode()
     for topic in topics_of(event):
-        decoded = msgspec.json.decode(value, type=event) if event is CutOffsComputed else decode(topic.name, value)
+        decoded = (
+            msgspec.json.decode(value, type=event) if event is CutOffsComputed else decode(topic.name, value)
+        )
         assert type(decoded) is event
         assert json.loads(encode(decoded)) == body
 
@@ -141,7 +145,9 @@ BEYOND_A_SCHEMA = {
 def test_what_the_decoder_refuses_the_schema_refuses(topic: Topic) -> None:
     """A publisher who validates by the schema meets no surprise: as far as a schema goes, both agree."""
     schema = validator(topic.carries[0])
-    bodies = {kind: value for kind, (value, _) in wrong_objects(topic.name).items() if kind not in BEYOND_A_SCHEMA}
+    bodies = {
+        kind: value for kind, (value, _) in wrong_objects(topic.name).items() if kind not in BEYOND_A_SCHEMA
+    }
     assert len(bodies) > 20
     for kind, value in bodies.items():
         assert "5,000 digits" in kind or not schema.is_valid(json.loads(value or b"")), kind

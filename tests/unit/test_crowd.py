@@ -24,7 +24,12 @@ def histogram_of(*scores: int) -> Histogram:
 
 def cuts(high: int = 8000, low: int = 2000, *, step: int = 100) -> Cuts:
     return Cuts(
-        high_18=high + step, high_20=high, high_22=high - step, low_18=low - step, low_20=low, low_22=low + step
+        high_18=high + step,
+        high_20=high,
+        high_22=high - step,
+        low_18=low - step,
+        low_20=low,
+        low_22=low + step,
     )
 
 
@@ -38,7 +43,9 @@ def test_a_note_holds_the_moves_and_nothing_of_those_who_stay() -> None:
     assert len(crowd.pack_moves([(7, 8), (None, 8), (7, None), (7, 7)])) == 12
 
 
-@pytest.mark.parametrize("moves", [[(None, 0)], [(0, None)], [(0, BINS - 1)], [(BINS - 1, 0), (None, BINS - 1)]])
+@pytest.mark.parametrize(
+    "moves", [[(None, 0)], [(0, None)], [(0, BINS - 1)], [(BINS - 1, 0), (None, BINS - 1)]]
+)
 def test_the_first_and_the_last_bin_are_not_taken_for_nobody(moves: list[crowd.Moved]) -> None:
     """The mark for "not in the percentiles" lies outside the bins."""
     ours, expected = histogram_of(0, BINS - 1), histogram_of(0, BINS - 1)

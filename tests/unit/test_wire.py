@@ -101,7 +101,8 @@ HARD_TO_PARSE = {
     "lines with one bad": encoded(
         event(
             "purchases",
-            lines=[{"sku": "s", "category": "c", "brand": "b", "quantity": 1, "amount_minor": 1}] * 3_000 + [0],
+            lines=[{"sku": "s", "category": "c", "brand": "b", "quantity": 1, "amount_minor": 1}] * 3_000
+            + [0],
         )
     ),
 }

@@ -13,6 +13,7 @@ export class TaskPane {
   #root;
   #on;
   #busy = false;
+  #claiming = false;
   #asked = 0;
   #renewedAt = 0;
   task = null;
@@ -36,6 +37,7 @@ export class TaskPane {
     const mine = ++this.#asked;
     const task = await get(`/v1/tasks/${id}`);
     if (mine !== this.#asked) return null;
+    this.#claiming = false;
     this.#take(task);
     return task;
   }
@@ -43,17 +45,23 @@ export class TaskPane {
   /** Show nothing. */
   clear() {
     this.#asked += 1;
+    this.#claiming = false;
     this.task = null;
     this.#renderNone();
   }
 
+  /** Show a task as it is now; whoever is writing goes on writing. */
   #take(task, problem = "") {
     const same = this.task?.id === task.id;
     const place = same ? this.#root.scrollTop : 0;
+    const caret = same && this.note && document.activeElement === this.note ? this.note.selectionStart : null;
     this.task = task;
     this.#render(problem);
     this.#root.querySelector(".task-body").classList.toggle("is-other", !same);
     this.#root.scrollTop = place;
+    if (caret === null || !this.note) return;
+    this.note.focus({ preventScroll: true });
+    this.note.setSelectionRange(caret, caret);
   }
 
   /** Read the shown task again after somebody changed it; what is being written stays. */
@@ -62,13 +70,7 @@ export class TaskPane {
     const before = this.task;
     const task = await get(`/v1/tasks/${before.id}`).catch(() => null);
     if (!task || this.task?.id !== task.id || task.version === this.task.version) return;
-    const typing = this.#root.contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
-    const caret = typing ? document.activeElement.selectionStart : 0;
     this.#take(task);
-    if (typing && this.note) {
-      this.note.focus({ preventScroll: true });
-      this.note.setSelectionRange(caret, caret);
-    }
   }
 
   #render(problem) {
@@ -115,6 +117,7 @@ export class TaskPane {
   #act() {
     const { task } = this;
     this.note = null;
+    if (this.#claiming) return h("div", { class: "act-held" }, this.#noteField(), this.#outcomes());
     if (task.state === "done") return h("p", { class: "ended" }, t("task.done", { outcome: t(`outcome.${task.outcome}`), name: task.closed_by_name }));
     if (task.state === "withdrawn" || task.state === "history") return h("div", {}, h("p", { class: "ended" }, t(has(`closed.${task.closed_by}`) ? `closed.${task.closed_by}` : "closed.other")), this.#keptNote());
     if (task.state === "claimed" && !this.holds) return h("div", {}, h("p", { class: "ended" }, t("queue.held", { name: task.assigned_name })), this.#keptNote());
@@ -139,24 +142,24 @@ export class TaskPane {
         if (this.note.value) localStorage.setItem(key, this.note.value);
         else localStorage.removeItem(key);
         saved.textContent = this.note.value ? t("task.note_draft") : "";
-        add.disabled = !this.note.value.trim();
+        add.disabled = this.#claiming || !this.note.value.trim();
         this.#keepLease();
       },
     });
     this.note.value = localStorage.getItem(key) ?? "";
-    const add = h("button", { type: "button", class: "small", disabled: !this.note.value.trim(), onclick: () => this.addNote() }, t("task.note_add"));
+    const add = h("button", { type: "button", class: "small", disabled: this.#claiming || !this.note.value.trim(), onclick: () => this.addNote() }, t("task.note_add"));
     return h(
       "div",
       { class: "note" },
-      h("div", { class: "note-head" }, h("label", { for: "note" }, t("task.note_label")), h("span", { class: "quiet lease" }, t("task.yours_until", { time: clock(this.task.lease_until) }))),
+      h("div", { class: "note-head" }, h("label", { for: "note" }, t("task.note_label")), h("span", { class: "quiet lease" }, this.#claiming ? t("task.claiming") : t("task.yours_until", { time: clock(this.task.lease_until) }))),
       this.note,
-      h("div", { class: "note-foot" }, add, saved, h("button", { type: "button", class: "plain small", onclick: () => this.release() }, t("task.release"))),
+      h("div", { class: "note-foot" }, add, saved, h("button", { type: "button", class: "plain small", disabled: this.#claiming, onclick: () => this.release() }, t("task.release"))),
     );
   }
 
   #outcomes() {
     const next = (outcome) => (has(`next.${this.task.playbook}.${outcome}`) ? t(`next.${this.task.playbook}.${outcome}`) : t(`next.other.${outcome}`));
-    const button = (outcome, place) => h("button", { type: "button", class: "outcome", "aria-keyshortcuts": String(place + 1), onclick: () => this.complete(outcome) }, h("span", { class: "outcome-name" }, t(`outcome.${outcome}`), h("kbd", {}, String(place + 1))), h("span", { class: "outcome-next" }, next(outcome)));
+    const button = (outcome, place) => h("button", { type: "button", class: "outcome", disabled: this.#claiming, "aria-keyshortcuts": String(place + 1), onclick: () => this.complete(outcome) }, h("span", { class: "outcome-name" }, t(`outcome.${outcome}`), h("kbd", {}, String(place + 1))), h("span", { class: "outcome-next" }, next(outcome)));
     this.outcomes = h("div", { class: "outcomes", role: "group", "aria-labelledby": "how" }, OUTCOMES.map(button));
     return h("div", {}, h("h3", { id: "how" }, t("task.how_did_it_go")), this.outcomes);
   }
@@ -173,10 +176,16 @@ export class TaskPane {
   }
 
   async claim() {
-    if (!this.task || this.holds) return;
+    const live = this.task?.state === "open" || this.task?.state === "claimed";
+    if (!live || this.holds || this.#busy) return;
+    // The note is there before the answer is: what a fast hand types next belongs into it.
+    this.#claiming = true;
+    this.#take(this.task);
+    this.note.focus({ preventScroll: true });
     await this.#change(async ({ id }) => {
       const claim = await post(`/v1/tasks/${id}/claim`);
-      this.#taken(claim);
+      this.#claiming = false;
+      if (this.task?.id === id) this.#taken(claim);
     });
   }
 
@@ -233,6 +242,7 @@ export class TaskPane {
     try {
       await work(this.task);
     } catch (problem) {
+      this.#claiming = false;
       const now = problem.status === 409 || problem.status === 404 ? await get(`/v1/tasks/${id}`).catch(() => null) : null;
       if (this.task?.id === id) this.#take(now ?? this.task, problem.message);
     } finally {
@@ -261,6 +271,6 @@ export class TaskPane {
     if (live) paint(this.bar, this.due, this.task);
     else this.due.textContent = date(this.task.created_at);
     this.bar.hidden = !live;
-    if (this.note && !this.holds && !this.#busy) this.#take(this.task);
+    if (this.note && !this.holds && !this.#busy && !this.#claiming) this.#take(this.task);
   }
 }

@@ -45,7 +45,7 @@ export function timeline(view) {
       const words = WORDS[line.kind](line);
       const sign = line.kind === "tier" ? mark(line.current) : h("span", { class: `dot dot-${line.kind}`, "aria-hidden": "true" });
       const cause = because(line);
-      return h("li", {}, h("time", { datetime: line.at }, date(line.at)), sign, h("div", {}, h("span", { class: "timeline-what" }, words), cause ? h("span", { class: "quiet" }, cause) : null, why(line, words)));
+      return h("li", {}, h("time", { datetime: line.at }, date(line.at)), sign, h("div", {}, h("span", { class: "timeline-what" }, words), " ", cause ? h("span", { class: "quiet" }, cause) : null, why(line, words)));
     }),
   );
 }
