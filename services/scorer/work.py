@@ -7,7 +7,8 @@ No rule is here: every change of a customer is a call of the core, every decisio
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -157,7 +158,10 @@ class ScorerWork:
             customer = _held(row)
             outputs += self._take(customer, settle(customer.known, moment, self.policy), rows)
             rows.customers.append(customer)
-        return self._turn("time", rows, outputs, moment)
+        turn = self._turn("time", rows, outputs, moment)
+        if time.barrier and len(due) < store.BATCH:  # nothing else is due: spare the lane a turn
+            self._save_in(turn, time, [customer.moved for customer in rows.customers])
+        return turn
 
     async def _sweep(self, connection: Any, time: LaneTime, seq: int, target: CutOffs) -> Turn:
         """Bring a batch of the customers whom a moved cut concerns under ``target``; the last one ends it."""
@@ -211,9 +215,7 @@ class ScorerWork:
         if (self.in_force.at_ms, self.in_force.complete) == instant:  # adopted; only the word is missing
             return Turn(kind="settle", outbox=self._hand_on(time), settled=True)
         if self.board.barriers.get(self.lane) != instant:
-            return self._save(
-                time, kind="settle", saved=lambda: self.board.barriers.update({self.lane: instant})
-            )
+            return self._save_in(Turn(kind="settle"), time, [])
         must_know = self.lane == 0 and await self._all_there(connection, instant)
         latest = await self._newest(connection, at_once=must_know)
         if (latest.at_ms, latest.complete) == instant:
@@ -228,7 +230,7 @@ class ScorerWork:
     async def _live(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Now and then: save the histogram, write cut-offs when they moved, adopt those that were written."""
         if self._dirty and clock.monotonic() - self._saved >= HISTOGRAM_SECONDS:
-            return self._save(time, kind="histogram", saved=lambda: None)
+            return self._save_in(Turn(kind="histogram"), time, [])
         latest = await self._newest(connection, at_once=self.lane == 0)
         if latest.version > self.in_force.version:
             return await self._sweep(connection, time, seq, latest)
@@ -313,14 +315,23 @@ class ScorerWork:
             return stored
         return due
 
-    def _save(self, time: LaneTime, *, kind: str, saved: Callable[[], None]) -> Turn:
-        write = crowd.save_histogram(self.histogram, at_ms=time.now_ms, complete=time.complete)
+    def _save_in(self, turn: Turn, time: LaneTime, moves: list[crowd.Moved]) -> Turn:
+        """Save the histogram in a turn that makes these moves itself."""
+        after = array("I", self.histogram)
+        for move in moves:
+            count_move(after, move)
+        turn.writes.append(crowd.save_histogram(after, at_ms=time.now_ms, complete=time.complete))
+        counted = turn.on_commit
 
         def committed() -> None:
+            if counted is not None:
+                counted()
             self._saved, self._dirty = clock.monotonic(), False
-            saved()
+            if time.barrier:
+                self.board.barriers[self.lane] = (time.now_ms, time.complete)
 
-        return Turn(kind=kind, writes=[write], on_commit=committed)
+        turn.on_commit = committed
+        return turn
 
     def _hand_on(self, time: LaneTime) -> list[Message]:
         """Return the time mark for the lanes that read what this lane writes."""
