@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Annotated, Final
 
-import click
+import asyncpg
 import typer
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +34,7 @@ from deploy.migrate import (
 from deploy.publish import partitions_of
 from deploy.publish import publish as publish_history
 from deploy.replay import Plan
+from deploy.skip import CanNotSkipError, skip
 from deploy.summary import Summary, summarize
 from services.scorer.core.policy import Policy
 
@@ -183,6 +185,22 @@ def doctor(
         raise typer.Exit(EXIT_FAILED)
 
 
+lanes_app = typer.Typer(no_args_is_help=True, help="Look after lanes by hand.")
+app.add_typer(lanes_app, name="lanes")
+
+
+@lanes_app.command("skip")
+def lanes_skip(
+    service: Annotated[str, typer.Argument(help="scorer or alerter")],
+    lane: Annotated[int, typer.Argument(min=0)],
+    topic: Annotated[str, typer.Argument()],
+    to: Annotated[int, typer.Option(min=1, help="the first offset to read again")],
+    database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
+) -> None:
+    """Give up records that can't be read any more: the lane goes on at an offset, and a dead letter says so."""
+    console.print(asyncio.run(skip(database_url, service, lane, topic, to)))
+
+
 def _policy(currency: str, time_zone: str) -> Policy:
     try:
         return Policy.default(currency=currency, time_zone=time_zone)
@@ -197,6 +215,7 @@ EXPECTED: Final = (
     StalledError,
     PartitionsDifferError,
     PolicyDiffersError,
+    CanNotSkipError,
 )
 
 
@@ -207,13 +226,20 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs what it then retries or raises
     try:
         status = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:  # not click's: typer brings a copy of its own
+        said = error.format_message()
+        if said:  # nothing to say without any command: the help was shown
+            console.print(f"tierstream: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
         status = error.exit_code
     except EXPECTED as error:
         console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         status = EXIT_REFUSED if isinstance(error, MalformedError) else EXIT_FAILED
-    except (KeyboardInterrupt, click.Abort):
+    except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        found = str(error) or type(error).__name__
+        said = f"tierstream: {found}; run tierstream doctor to see what is missing"
+        console.print(said, style="red", highlight=False, markup=False, soft_wrap=True)
+        status = EXIT_FAILED
+    except (KeyboardInterrupt, typer.Abort):
         status = EXIT_INTERRUPTED
     if status == EXIT_INTERRUPTED:  # how one ends what runs until one ends it
         console.print("stopped")

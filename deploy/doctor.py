@@ -67,7 +67,7 @@ async def _topics(bootstrap: str) -> list[Finding]:
 async def _database(database_url: str) -> list[Finding]:
     try:
         connection = await asyncpg.connect(database_url, timeout=5)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return [Finding("PostgreSQL", type(error).__name__, "start it, or set DATABASE_URL")]
     try:
         head = ScriptDirectory.from_config(alembic_config(database_url)).get_current_head()

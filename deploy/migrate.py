@@ -38,7 +38,7 @@ def alembic_config(database_url: str) -> Config:
 
 def sqlalchemy_url(database_url: str) -> str:
     """Return the address as SQLAlchemy wants it."""
-    return _SQLALCHEMY + database_url.split("://", 1)[1]
+    return _SQLALCHEMY + database_url.rpartition("://")[2]
 
 
 def migrate_database(database_url: str) -> None:

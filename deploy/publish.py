@@ -8,12 +8,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from deploy.history import TOPICS, History
+from deploy.migrate import PartitionsDifferError
 
 IN_FLIGHT_MAX: Final = 5_000
-
-
-class PartitionsDifferError(RuntimeError):
-    """The input topics are missing or have different partition counts."""
 
 
 async def partitions_of(bootstrap: str) -> int:
@@ -23,8 +20,8 @@ async def partitions_of(bootstrap: str) -> int:
         PartitionsDifferError: run ``tierstream migrate`` first.
     """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
     try:
+        await producer.start()
         counts = {topic: len(await producer.partitions_for(topic)) for topic in TOPICS}
     finally:
         await producer.stop()
@@ -38,9 +35,9 @@ async def partitions_of(bootstrap: str) -> int:
 async def publish(bootstrap: str, history: History, progress: Callable[[int], None] | None = None) -> int:
     """Publish every event with the present as its append time; return how many Kafka acknowledged."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
-    await producer.start()
     acknowledged, waiting = 0, []
     try:
+        await producer.start()
         for line in history.lines():
             waiting.append(
                 await producer.send(line.topic, line.value, key=line.key, partition=line.partition)

@@ -31,6 +31,7 @@ EXIT_ZOMBIE: Final = 70
 EXIT_FLOOD: Final = 75
 TEND_SECONDS: Final = 0.5
 BARRIER_WAIT_SECONDS: Final = 0.05  # between lanes of one worker a nudge is quicker
+HOLD_SECONDS: Final = 5.0  # between two tries to read what can't be read
 FLOOD_WINDOW: Final = 1000
 FLOOD_DEAD_LETTERS_MIN: Final = 200
 
@@ -69,6 +70,7 @@ class Lane:
         self.last_progress = [time.monotonic()] * len(row.offsets)
         self._work: LaneWork | None = None
         self._wake = asyncio.Event()
+        self._held_until = [0.0] * len(row.offsets)
         self._seek_wanted: set[int] = set()
         self._tended = 0.0
         self._database_ms_ahead = 0.0  # PostgreSQL's clock minus our monotonic one, in ms
@@ -89,8 +91,28 @@ class Lane:
         elif outcome is Offer.QUEUED:
             self._wake.set()
 
+    def cannot_read(self, topic: int, error: Exception) -> None:
+        """Hold a topic whose next records the broker no longer has, or can't give whole; say what to do.
+
+        The lane stands still there, and only there: never a reset, which would lose events silently.
+        """
+        name, at = self._context.service.topics[topic], self.queues.wanted(topic)
+        self._held_until[topic] = time.monotonic() + HOLD_SECONDS
+        self.seek_back(topic, "unreadable")
+        log.error(
+            "lane_cannot_read",
+            topic=name,
+            partition=self.row.lane,
+            offset=at,
+            error=repr(error),
+            remedy=f"bring the records back, or give them up: tierstream lanes skip {self.row.service} "
+            f"{self.row.lane} {name} --to OFFSET",
+        )
+
     def has_room(self, topic: int) -> bool:
-        """Return whether the topic may be fetched: sought, and not too much waits already."""
+        """Return whether the topic may be fetched: sought, readable, and not too much waits already."""
+        if time.monotonic() < self._held_until[topic]:
+            return False
         return self.queues.ready(topic) and self.queues.size(topic) < self._context.settings.queue_records_max
 
     def seek_back(self, topic: int, cause: str) -> None:

@@ -31,6 +31,7 @@ COMMIT_SECONDS_MAX = 5.0
 
 T = TypeVar("T")
 Fetched = dict[TopicPartition, Chunk]
+Troubles = dict[tuple[str, int], KafkaError]
 log = structlog.get_logger()
 
 
@@ -41,11 +42,14 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         """Start counting seeks."""
         super().__post_init__()
         self.generations: Counter[tuple[str, int]] = Counter()
+        self.troubles: dict[tuple[str, int], KafkaError] = {}
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
+        # A position that the broker no longer has must stop its lane, never move it silently.
+        consumer._auto_offset_reset = "none"  # noqa: SLF001
         return consumer
 
     async def on_thread_stop(self) -> None:
@@ -64,8 +68,16 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         future = asyncio.run_coroutine_threadsafe(work, self.thread_loop)
         return await asyncio.wait_for(asyncio.wrap_future(future), seconds_max)
 
-    async def poll_lanes(self, wanted: set[tuple[str, int]], records_max: int) -> Fetched:
-        """Return what was fetched for ``wanted``, with true positions; waits up to POLL_SECONDS for any."""
+    async def poll_lanes(self, wanted: set[tuple[str, int]], records_max: int) -> tuple[Fetched, Troubles]:
+        """Return what was fetched for ``wanted``, with true positions, and what could not be read.
+
+        Waits up to POLL_SECONDS for any. Trouble with one topic-partition never costs the others theirs.
+        """
+        fetched = await self._fetched(wanted, records_max)
+        troubles, self.troubles = self.troubles, {}
+        return fetched, troubles
+
+    async def _fetched(self, wanted: set[tuple[str, int]], records_max: int) -> Fetched:
         consumer: Any = self._ensure_consumer()
         fetcher = consumer._fetcher  # noqa: SLF001
         subscription = fetcher._subscriptions  # noqa: SLF001
@@ -79,7 +91,7 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
                     await asyncio.sleep(0.02)
                     return {}
                 fetched = self._drain(fetcher, subscription, wanted, records_max)
-                if fetched or loop.time() >= until:
+                if fetched or self.troubles or loop.time() >= until:
                     return fetched
                 waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
                 done, _ = await asyncio.wait([waiter], timeout=max(0.0, until - loop.time()))
@@ -102,13 +114,16 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
                 if fetched:
                     break
                 self._forget(fetcher, tp)
-                try:
-                    result.check_raise()
-                except NoOffsetForPartitionError:
-                    continue  # nobody committed offsets yet; the lanes seek to their own
+                self._note_trouble(tp, result)
+                continue
             state = result._assignment.state_value(tp)  # noqa: SLF001
             base = state.position if state.has_valid_position else None
-            records = result.getall(left)  # empty when the position was moved since the fetch
+            try:
+                records = result.getall(left)  # empty when the position was moved since the fetch
+            except KafkaError as error:  # a batch that fails its checksum
+                self._forget(fetcher, tp)
+                self.troubles[tp] = error
+                continue
             if not result.has_more():
                 self._forget(fetcher, tp)
             if base is None or state.position == base:
@@ -120,6 +135,14 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
             if left <= 0:
                 break
         return fetched
+
+    def _note_trouble(self, tp: TopicPartition, failed: Any) -> None:
+        try:
+            failed.check_raise()
+        except NoOffsetForPartitionError:
+            return  # nobody committed offsets yet; the lanes seek to their own
+        except KafkaError as error:
+            self.troubles[tp] = error
 
     @staticmethod
     def _forget(fetcher: Any, tp: TopicPartition) -> None:
@@ -233,9 +256,12 @@ class LaneConsumer(driver.Consumer):
                 self._stay_in_the_group()
                 continue
             try:
-                fetched = await self._thread.run_here(self._thread.poll_lanes(wanted, poll_max))
+                fetched, troubles = await self._thread.run_here(self._thread.poll_lanes(wanted, poll_max))
             except (ConsumerStoppedError, asyncio.CancelledError):
                 return
+            for (topic, partition), error in troubles.items():
+                if partition in owner.lanes:
+                    owner.lanes[partition].cannot_read(owner.service.topics.index(topic), error)
             for (topic, partition), chunk in fetched.items():
                 lane = owner.lanes.get(partition)
                 if lane is not None:
