@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.lanes.marks import marker_of
 from services.lanes.settings import WorkerSettings
 from services.lanes.worker import run
-from services.scorer.work import ScorerService
+from services.scorer.service import ScorerService
 
 
 def main() -> None:

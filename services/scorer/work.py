@@ -14,19 +14,16 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.events import CutOffsComputed, TierChanged, TimeReached
-from schemas.times import from_ms, to_ms
-from schemas.topics import CHURN_WARNINGS, CUT_OFFS, SCORER_INPUTS, TIER_CHANGES
-from schemas.wire import Reason, Refused, encode
-from services.lanes.work import LaneRow, LaneTime, Message, Record, Turn
+from schemas.wire import Reason, Refused
+from services.lanes.work import LaneTime, Message, Record, Turn
 from services.scorer import crowd, records, store
 from services.scorer.core.advance import adopt, advance, settle
-from services.scorer.core.cuts import Histogram, Ties, bands_moved, count_move
-from services.scorer.core.draft import Effect, Moment, Step
+from services.scorer.core.cuts import Histogram, bands_moved, count_move
+from services.scorer.core.draft import Moment, Step
 from services.scorer.core.due import next_due_ms
-from services.scorer.core.identity import output_id
 from services.scorer.core.policy import Policy
 from services.scorer.core.state import decode_state
+from services.scorer.outputs import cut_offs_message, message_of, time_marks
 from services.scorer.store import CutOffs, Held, Rows
 
 LOOK_SECONDS: Final = 0.05  # between two looks at what other workers wrote
@@ -42,43 +39,6 @@ class Board:
 
 
 NO_CUT_OFFS: Final = CutOffs(version=0, at_ms=0, complete=False, cuts=None)
-
-
-class ScorerService:
-    """Plugs the scorer into the lane engine."""
-
-    name = "scorer"
-    topics = tuple(topic.name for topic in SCORER_INPUTS)
-    first_versions: tuple[int, ...] = (
-        0,
-        1,
-        0,
-    )  # cut-offs in force, policy, cut-offs that every customer was brought under
-    numbered_inputs = False
-    locks_rows = False  # a lane's customers are changed by nobody else
-
-    def __init__(self) -> None:
-        """Start with an empty board."""
-        self.board = Board()
-
-    async def open(self, connection: Any, row: LaneRow) -> ScorerWork:
-        """Load the lane's policy, cut-offs and histogram."""
-        body = await connection.fetchval(store.POLICY, row.versions[1])
-        if body is None:
-            raise RuntimeError(f"policy version {row.versions[1]} is missing: run tierstream migrate")
-        in_force = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[0])
-        swept = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[2])
-        self.board.barriers.pop(row.lane, None)
-        return ScorerWork(
-            board=self.board,
-            lane=row.lane,
-            lanes=row.lanes,
-            policy=Policy.from_json(msgspec.json.decode(body)),
-            policy_version=row.versions[1],
-            in_force=NO_CUT_OFFS if in_force is None else store.cut_offs_of(in_force),
-            swept=NO_CUT_OFFS if swept is None else store.cut_offs_of(swept),
-            histogram=await crowd.load_histogram(connection, row.lane),
-        )
 
 
 @dataclass(slots=True)
@@ -140,12 +100,13 @@ class ScorerWork:
         """Fire what is due, bring customers under new cut-offs, and settle a replay's instants."""
         if self.swept.version < self.in_force.version:
             return await self._sweep(connection, time, seq, self.in_force)
-        turn = await self._fire(connection, time, seq)
+        # A lane that waits for the others is asked again and again; what was due has fired before.
+        waits = time.barrier and self.board.barriers.get(self.lane) == (time.now_ms, time.complete)
+        turn = None if waits else await self._fire(connection, time, seq)
         if turn is not None:
             return turn
-        return await (
-            self._settle(connection, time, seq) if time.barrier else self._live(connection, time, seq)
-        )
+        then = self._settle if time.barrier else self._live
+        return await then(connection, time, seq)
 
     async def _fire(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Let time pass for the customers whose due instant has come; None when there is none."""
@@ -174,7 +135,7 @@ class ScorerWork:
             rows.customers.append(customer)
         finished = len(concerned) < store.BATCH
         if finished and time.barrier:
-            outputs += self._hand_on(time)
+            outputs += time_marks(self.lane, time)
         turn = self._turn("sweep", rows, outputs, moment)
         turn.versions = (
             target.version, self.policy_version, target.version if finished else self.swept.version
@@ -213,9 +174,12 @@ class ScorerWork:
         """A replay's instant: save the histogram, wait for everybody's, adopt what comes of them."""
         instant = (time.now_ms, time.complete)
         if (self.in_force.at_ms, self.in_force.complete) == instant:  # adopted; only the word is missing
-            return Turn(kind="settle", outbox=self._hand_on(time), settled=True)
+            return Turn(kind="settle", outbox=time_marks(self.lane, time), settled=True)
         if self.board.barriers.get(self.lane) != instant:
             return self._save_in(Turn(kind="settle"), time, [])
+        latest = self.board.latest
+        if latest is not None and (latest.at_ms, latest.complete) == instant:
+            return await self._sweep(connection, time, seq, latest)
         must_know = self.lane == 0 and await self._all_there(connection, instant)
         latest = await self._newest(connection, at_once=must_know)
         if (latest.at_ms, latest.complete) == instant:
@@ -269,7 +233,7 @@ class ScorerWork:
         def written() -> None:
             self.board.latest = new
 
-        return Turn(kind="cut-offs", writes=[write], outbox=[_cut_offs_message(new, ties)], on_commit=written)
+        return Turn(kind="cut-offs", writes=[write], outbox=[cut_offs_message(new, ties)], on_commit=written)
 
     # -- small parts --------------------------------------------------------------------------------
 
@@ -290,7 +254,7 @@ class ScorerWork:
             return []
         customer.advance(step)
         rows.add(step.effects)
-        return [_message(effect, self.lane) for effect in step.effects]
+        return [message_of(effect, self.lane) for effect in step.effects]
 
     def _turn(self, kind: str, rows: Rows, outputs: list[Message], moment: Moment) -> Turn:
         moves = [customer.moved for customer in rows.customers]
@@ -333,38 +297,6 @@ class ScorerWork:
         turn.on_commit = committed
         return turn
 
-    def _hand_on(self, time: LaneTime) -> list[Message]:
-        """Return the time mark for the lanes that read what this lane writes."""
-        mark = TimeReached(
-            event_id=f"time/{self.lane}/{time.now_ms}/{int(time.complete)}",
-            through=from_ms(time.now_ms),
-            complete=time.complete,
-            clock="wall" if time.ends_replay else "event",
-        )
-        return [
-            Message(topic.name, self.lane, None, encode(mark), time.now_ms)
-            for topic in (TIER_CHANGES, CHURN_WARNINGS)
-        ]
-
 
 def _held(row: Any) -> Held:
     return Held(row[0], row[1], decode_state(row[2]), stored=True, stored_due_ms=row[3])
-
-
-def _message(effect: Effect, lane: int) -> Message:
-    topic = TIER_CHANGES if isinstance(effect, TierChanged) else CHURN_WARNINGS
-    key = effect.customer_id.encode()
-    return Message(topic.name, lane, key, encode(effect), to_ms(effect.occurred_at))
-
-
-def _cut_offs_message(cut_offs: CutOffs, ties: Ties) -> Message:
-    event = CutOffsComputed(
-        event_id=output_id("cut-offs-computed.v1", "", cut_offs.version),
-        occurred_at=from_ms(cut_offs.at_ms),
-        version=cut_offs.version,
-        active=ties.active,
-        cut_offs=cut_offs.cuts,
-        tied_high=ties.tied_high,
-        tied_low=ties.tied_low,
-    )
-    return Message(CUT_OFFS.name, 0, None, encode(event), cut_offs.at_ms)
