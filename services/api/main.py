@@ -30,6 +30,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.hub.close()
+        # uvicorn would raise the signal again afterwards; a stop that was asked for ends with 0.
+        self._captured_signals.clear()
         await super().shutdown(sockets)
 
 

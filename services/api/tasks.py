@@ -129,7 +129,9 @@ class Tasks:
             .prefix_with("MATERIALIZED", dialect="postgresql")
         )
         async with self._engine.connect() as connection:
-            lease = await self._take(connection, me, t.id == select(head.c.id).scalar_subquery())
+            lease = await self._take(
+                connection, me, (t.id == select(head.c.id).scalar_subquery()) & sql.free()
+            )
         if lease is None:
             raise Problem(
                 404, "queue-empty", "No open task waits for you. New ones appear here by themselves."

@@ -78,7 +78,11 @@ def site(server: Postgres) -> Iterator[Site]:
     url = run_apart(lambda: make_database(server.dsn, name))
     environment = {**os.environ, "DATABASE_URL": url, "API_DEV_ISSUER": "true", "API_PORT": str(free_port())}
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.api"], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "services.api"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -87,15 +91,22 @@ def site(server: Postgres) -> Iterator[Site]:
         yield Site(line.split()[-1], url)
     finally:
         process.terminate()
-        process.wait(_STOP_SECONDS)
+        assert process.wait(_STOP_SECONDS) == 0
         if process.stdout is not None:
             process.stdout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the system's Chromium."""
-    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    """Start the system's Chromium; per module, because asyncio tests can't run while Playwright's loop does."""
+    path = next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -114,7 +125,9 @@ class Visit:
         self.troubles: list[str] = []
         self.bytes: dict[str, int] = {}
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: self.troubles.append(message.text) if message.type == "error" else None
+        )
 
     def weigh(self) -> None:
         """Begin to count what is loaded, by path."""

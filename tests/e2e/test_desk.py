@@ -31,7 +31,11 @@ def shown_task(page: Page) -> int:
 def violations(page: Page) -> list[str]:
     """Return what axe-core finds, WCAG 2.2 AA and good practice."""
     found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:120]} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]]
+    return [
+        f"{one['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for one in found
+        for node in one["nodes"]
+    ]
 
 
 def overflow(page: Page) -> int:
@@ -79,7 +83,9 @@ def test_figures_fill_up_live(visit: Open) -> None:
     window = visit()
     window.page.goto(window.site.address)
     expect(window.page.locator("#live")).to_have_attribute("data-live", "on")
-    window.site.sql("UPDATE lanes SET offsets[1] = offsets[1] + 1000000, clock_ms = clock_ms + 86400000 WHERE service = 'scorer'")
+    window.site.sql(
+        "UPDATE lanes SET offsets[1] = offsets[1] + 1000000, clock_ms = clock_ms + 86400000 WHERE service = 'scorer'"
+    )
     expect(window.page.locator("#figures")).to_contain_text("2,00")
     expect(window.page.locator("#now")).to_contain_text("13 March 2026")
 
@@ -152,7 +158,7 @@ def test_the_draft_outlives_a_reload(visit: Open) -> None:
 
 
 def test_keys_move_skip_search_and_explain(visit: Open) -> None:
-    """j and k, s, / and ?, none of them while somebody types."""
+    """J and k, s, / and ?, none of them while somebody types."""
     window = visit()
     window.open_desk(DIEGO)
     page, first = window.page, shown_task(window.page)

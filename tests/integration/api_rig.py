@@ -54,7 +54,13 @@ class Rig:
         """Return an access token of the development issuer."""
         role, team = PEOPLE[user_id]
         tokens: Tokens = self.app.state.tokens
-        claims = {"user_id": user_id, "role": role, "team": team, "now": datetime.now(UTC).timestamp(), **other}
+        claims = {
+            "user_id": user_id,
+            "role": role,
+            "team": team,
+            "now": datetime.now(UTC).timestamp(),
+            **other,
+        }
         return tokens.issue(**claims)[0]
 
     def visitor(self, **headers: str) -> httpx.AsyncClient:
@@ -97,7 +103,7 @@ class Rig:
     async def state(self, task_id: int) -> asyncpg.Record:
         """Return a task's row."""
         row = await self.database.fetchrow("SELECT * FROM tasks WHERE id = $1", task_id)
-        assert row is not None
+        assert isinstance(row, asyncpg.Record)
         return row
 
     async def run_out(self, task_id: int) -> None:
@@ -117,7 +123,9 @@ async def desk(database_url: str, *, customers: int = 0, **settings: Any) -> Asy
     )
     app = build(options)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=3, server_header=False)
+        uvicorn.Config(
+            app, log_level="error", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        )
     )
     listening = listen("127.0.0.1", free_port())
     running = asyncio.create_task(server.serve([listening]))
@@ -189,7 +197,9 @@ class Stream:
                 name, _, value = line.partition(": ")
                 fields[name] = value
             elif fields:
-                return Event(fields.get("event", ""), json.loads(fields.get("data", "null")), fields.get("id"))
+                return Event(
+                    fields.get("event", ""), json.loads(fields.get("data", "null")), fields.get("id")
+                )
         raise EOFError
 
 

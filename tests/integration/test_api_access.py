@@ -61,17 +61,26 @@ async def test_a_cookie_works_only_from_our_own_pages(database_url: str) -> None
         browser = await signed_in(rig)
         assert (await browser.get(f"/v1/tasks/{task}")).status_code == 200
 
-        for headers in ({}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"X-Tierstream": "other"}):
+        for headers in (
+            {},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"X-Tierstream": "other"},
+        ):
             answer = await browser.post(f"/v1/tasks/{task}/claim", headers=headers)
             assert (answer.status_code, answer.json()["type"]) == (403, "urn:tierstream:problem:foreign-page")
         # A foreign Origin is refused even with our header.
         both = {"Origin": "https://evil.example", "X-Tierstream": "desk"}
         assert (await browser.post(f"/v1/tasks/{task}/claim", headers=both)).status_code == 403
-        login = await browser.post("/v1/dev/login", json={"user_id": AMARA}, headers={"Origin": "https://evil.example"})
+        login = await browser.post(
+            "/v1/dev/login", json={"user_id": AMARA}, headers={"Origin": "https://evil.example"}
+        )
         assert login.status_code == 403
         assert (await rig.state(task))["state"] == "open"
 
-        assert (await browser.post(f"/v1/tasks/{task}/claim", headers={"Origin": rig.address})).status_code == 200
+        assert (
+            await browser.post(f"/v1/tasks/{task}/claim", headers={"Origin": rig.address})
+        ).status_code == 200
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(database_url: str) -> None:
@@ -132,7 +141,11 @@ async def test_a_company_s_tokens_are_taken_by_its_key(database_url: str) -> Non
     """Production has no issuer of ours: it verifies with the configured key."""
     key = Ed25519PrivateKey.generate()
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    options = {"dev_issuer": False, "issuer": "https://id.example", "verify_key_pem": SecretStr(pem)}
+    options: dict[str, Any] = {
+        "dev_issuer": False,
+        "issuer": "https://id.example",
+        "verify_key_pem": SecretStr(pem),
+    }
     async with desk(database_url, **options) as rig:
         now = int(time.time())
         claims = {
@@ -224,7 +237,10 @@ async def test_metrics_count_by_route_and_name_nobody(database_url: str) -> None
         await rig.as_(INGRID).get("/v1/customers/C-secret-4711")
         await rig.as_(INGRID).get("/wp-admin/C-secret-4711")
         text = (await rig.visitor().get("/metrics")).text
-        assert 'api_requests_total{method="GET",route="/v1/customers/{customer_id:path}",status="4xx"} 1.0' in text
+        assert (
+            'api_requests_total{method="GET",route="/v1/customers/{customer_id:path}",status="4xx"} 1.0'
+            in text
+        )
         assert 'route="unmatched"' in text
         assert "4711" not in text
         proxied = await rig.visitor(**{"X-Forwarded-For": "203.0.113.9"}).get("/metrics")

@@ -25,7 +25,11 @@ async def test_the_customer_page_shows_what_the_core_knows(database_url: str, wo
         for state in world.states.values():
             view = (await ingrid.get(f"/v1/customers/{state.customer_id}")).json()
             seen = summary(state, POLICY)
-            assert (view["tier"], view["ranked_tier"], view["score"]) == (state.tier, state.ranked, state.score)
+            assert (view["tier"], view["ranked_tier"], view["score"]) == (
+                state.tier,
+                state.ranked,
+                state.score,
+            )
             assert view["facts"]["parts"]["spend_minor"] == seen.spend_minor
             assert len(view["facts"]["purchases"]) == len(seen.purchases)
             assert {one["rule"] for one in view["warnings"]} == {e.rule for e in state.episodes if e.is_open}

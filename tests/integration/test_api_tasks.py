@@ -11,7 +11,7 @@ import pytest
 from tests.integration.api_rig import AMARA, DIEGO, INGRID, LEILA, desk
 
 ACTIONS = ("claim", "renew", "note", "release", "complete")
-TOKEN = "00000000-0000-4000-8000-000000000000"
+TOKEN = "00000000-0000-4000-8000-000000000000"  # noqa: S105 -- nobody's
 
 
 def body_of(action: str, token: str = TOKEN) -> dict[str, Any]:
@@ -64,6 +64,17 @@ async def test_the_most_urgent_task_comes_next_and_two_people_get_two(database_u
         assert (await rig.as_(DIEGO).post("/v1/tasks/next")).status_code == 200
         nothing = await rig.as_(LEILA).post("/v1/tasks/next")
         assert (nothing.status_code, nothing.json()["type"]) == (404, "urn:tierstream:problem:queue-empty")
+
+
+async def test_the_next_task_does_not_wait_for_one_that_is_being_changed(database_url: str) -> None:
+    """A lane that works on the first task holds nobody up: the second one comes at once."""
+    async with desk(database_url) as rig:
+        first, second = await rig.task(urgency=1), await rig.task(urgency=2)
+        async with rig.database.transaction():
+            await rig.database.execute("SELECT id FROM tasks WHERE id = $1 FOR UPDATE", first)
+            answer = await rig.as_(DIEGO).post("/v1/tasks/next")
+
+            assert (answer.status_code, answer.json()["task_id"]) == (200, second)
 
 
 async def test_a_completion_after_the_lease_ran_out_changes_nothing(database_url: str) -> None:
@@ -133,7 +144,8 @@ async def test_a_completion_and_a_withdrawal_at_once_leave_one_of_them(database_
                 task,
             )
             completion = diego.post(
-                f"/v1/tasks/{task}/complete", json={"lease_token": token, "outcome": "solved", "note": "Fine."}
+                f"/v1/tasks/{task}/complete",
+                json={"lease_token": token, "outcome": "solved", "note": "Fine."},
             )
             answer, _done = await asyncio.gather(completion, take_back)
 
@@ -226,11 +238,15 @@ async def test_pages_hold_every_task_once_in_order(database_url: str) -> None:
         seen: list[dict[str, Any]] = []
         cursor, total = "", None
         while cursor is not None:
-            page = (await diego.get("/v1/tasks", params={"limit": 5, **({"cursor": cursor} if cursor else {})})).json()
+            page = (
+                await diego.get("/v1/tasks", params={"limit": 5, **({"cursor": cursor} if cursor else {})})
+            ).json()
             seen, cursor, total = seen + page["tasks"], page["next_cursor"], page["total"]
 
         assert (len(seen), total) == (23, 23)
-        assert seen == sorted(seen, key=lambda one: (one["urgency"], datetime.fromisoformat(one["due_at"]), one["id"]))
+        assert seen == sorted(
+            seen, key=lambda one: (one["urgency"], datetime.fromisoformat(one["due_at"]), one["id"])
+        )
         assert len({one["id"] for one in seen}) == 23
         assert page["overdue"] == sum(datetime.fromisoformat(one["due_at"]) < now for one in seen)
         assert (await diego.get("/v1/tasks?cursor=nonsense")).json()["type"].endswith(":cursor")
@@ -247,7 +263,9 @@ async def test_pages_hold_every_task_once_in_order(database_url: str) -> None:
         pytest.param({"lease_token": TOKEN, "body": "x", "author": "leila.haddad"}, id="a field too many"),
     ],
 )
-async def test_a_body_that_is_wrong_is_named_and_changes_nothing(database_url: str, body: dict[str, Any]) -> None:
+async def test_a_body_that_is_wrong_is_named_and_changes_nothing(
+    database_url: str, body: dict[str, Any]
+) -> None:
     """Every wrong field gets its line."""
     async with desk(database_url) as rig:
         task = await rig.task(assigned_to=DIEGO)

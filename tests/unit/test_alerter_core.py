@@ -97,9 +97,9 @@ def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> N
     ("event", "why"),
     [
         pytest.param(
-            warned(last_browse="garden hose", competitor="Acme"),
+            warned(last_browse="viewed garden hose", competitor="Acme"),
             "No purchase or answer for 90 days; usually buys every 21 days. Last purchase 4 March 2026. "
-            "Looked at garden hose last; looked at competitor Acme.",
+            "Last viewed garden hose; looked at competitor Acme.",
             id="all of it",
         ),
         pytest.param(
@@ -108,9 +108,9 @@ def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> N
             id="one purchase, a competitor",
         ),
         pytest.param(
-            warned(HIGH_SILENCE, usual_gap_days=1.0, last_browse="tea"),
+            warned(HIGH_SILENCE, usual_gap_days=1.0, last_browse="viewed tea"),
             "No purchase or answer for 180 days; usually buys every day. Last purchase 4 December 2025. "
-            "Looked at tea last.",
+            "Last viewed tea.",
             id="daily buyer",
         ),
         pytest.param(
@@ -149,11 +149,11 @@ def test_dates_are_local() -> None:
 
 def test_free_text_is_made_safe() -> None:
     """A product's name can neither stop PostgreSQL (NUL) nor turn a sentence around (U+202E)."""
-    task = call_back(warned(last_browse="a\x00b\u202ec", competitor="x" * 500), WORDS)
+    task = call_back(warned(last_browse="viewed a\x00b\u202ec", competitor="x" * 500), WORDS)
 
-    assert "Looked at a b c last" in task.why
+    assert "Last viewed a b c" in task.why
     assert f"competitor {'x' * (SUBJECT_CHARACTERS_MAX - 1)}…." in task.why
-    assert task.evidence[0]["last_browse"] == "a b c"
+    assert task.evidence[0]["last_browse"] == "viewed a b c"
 
 
 @pytest.mark.parametrize(("orders", "tier"), [(1, Tier.AT_RISK), (0, Tier.LAPSED)])

@@ -105,7 +105,7 @@ def _answered_since(evidence: SilenceEvidence) -> bool:
 def _looked_at(evidence: SilenceEvidence) -> str:
     product = _subject(evidence.last_browse)
     competitor = _subject(evidence.competitor)
-    looks = [f"looked at {product} last"] if product else []
+    looks = [f"last {product}"] if product else []  # the evidence says how: viewed, asked about
     looks += [f"looked at competitor {competitor}"] if competitor else []
     sentence = "; ".join(looks)
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""

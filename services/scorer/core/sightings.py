@@ -15,6 +15,9 @@ _SUBJECT_CHARACTERS_MAX: Final = 160  # bounds the state; a sku, category and br
 _CONTACTS: Final = frozenset({"clicked", "converted"})
 
 
+BROWSE_WORDS: Final = {"viewed": "viewed", "asked": "asked about", "carted": "put into the cart"}
+
+
 def sighting_of(event: ProductBrowsed | CampaignResponded) -> Sighting:
     """Return what is remembered of a browse or a response."""
     kind: str
@@ -52,7 +55,7 @@ def with_sighting(recent: tuple[Sighting, ...], sighting: Sighting) -> tuple[Sig
 
 def last_browse(recent: tuple[Sighting, ...]) -> str | None:
     """Return in words what was looked at last."""
-    return next((f"{one.kind} {one.subject}" for one in reversed(recent) if is_browse(one)), None)
+    return next((f"{BROWSE_WORDS[one.kind]} {one.subject}" for one in reversed(recent) if is_browse(one)), None)
 
 
 def last_competitor(recent: tuple[Sighting, ...]) -> str | None:
