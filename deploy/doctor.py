@@ -15,9 +15,10 @@ from schemas.topics import ALL_TOPICS
 
 _WRONG_PARTITION: Final = """
 SELECT topic, count(*) FROM dead_letters WHERE reason = 'PARTITION' GROUP BY topic ORDER BY 2 DESC"""
+# An idle lane writes its clock about once a minute: a lane is late at twice that.
 _LATE_LANES: Final = """
 SELECT service, count(*) FROM lanes WHERE clock_mode = 'wall'
-AND clock_ms < extract(epoch FROM clock_timestamp()) * 1000 - 60000 GROUP BY service"""
+AND clock_ms < extract(epoch FROM clock_timestamp()) * 1000 - 120000 GROUP BY service"""
 
 
 class Finding(NamedTuple):
@@ -87,7 +88,7 @@ async def _lanes(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding
         for topic, count in await connection.fetch(_WRONG_PARTITION)
     ]  # fmt: skip
     findings += [
-        Finding("clocks", f"{count} lanes of {service} are more than a minute behind",
+        Finding("clocks", f"{count} lanes of {service} are more than two minutes behind",
                 "is a worker running, and is Kafka reachable? See its /metrics")
         for service, count in await connection.fetch(_LATE_LANES)
     ]  # fmt: skip

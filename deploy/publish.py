@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.history import TOPICS, History
 from deploy.migrate import PartitionsDifferError
@@ -19,15 +20,16 @@ async def partitions_of(bootstrap: str) -> int:
     Raises:
         PartitionsDifferError: run ``tierstream migrate`` first.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)  # a producer would wait for missing topics
     try:
-        await producer.start()
-        counts = {topic: len(await producer.partitions_for(topic)) for topic in TOPICS}
+        await admin.start()
+        found = {item["topic"]: len(item["partitions"]) for item in await admin.describe_topics()}
     finally:
-        await producer.stop()
-    if len(set(counts.values())) != 1:
+        await admin.close()
+    counts = {topic: found.get(topic, 0) for topic in TOPICS}
+    if len(set(counts.values())) != 1 or not all(counts.values()):
         raise PartitionsDifferError(
-            f"the input topics are not partitioned alike ({counts}): run tierstream migrate"
+            f"the input topics are missing or not partitioned alike ({counts}): run tierstream migrate"
         )
     return counts[TOPICS[0]]
 

@@ -1,0 +1,1 @@
+"""Tests, and the oracle that judges."""

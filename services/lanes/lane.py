@@ -30,6 +30,7 @@ from services.lanes.work import LaneRow, LaneTime, LaneWork, Message, Record, Se
 EXIT_ZOMBIE: Final = 70
 EXIT_FLOOD: Final = 75
 TEND_SECONDS: Final = 0.5
+CLOCK_WRITE_MS: Final = 60_000
 BARRIER_WAIT_SECONDS: Final = 0.05  # between lanes of one worker a nudge is quicker
 HOLD_SECONDS: Final = 5.0  # between two tries to read what can't be read
 FLOOD_WINDOW: Final = 1000
@@ -185,6 +186,9 @@ class Lane:
             return 0.0
         if self.publisher.published > self.row.published and self.publisher.backlog == 0:
             await self._commit(Turn(kind="publish"), self.row)
+        elif self.row.clock_mode == "wall" and self._clock_ms() - self.row.clock_ms >= CLOCK_WRITE_MS:
+            # Nothing else writes an idle lane's clock, and by it one sees that the lane lives.
+            await self._commit(Turn(kind="time"), replace(self.row, clock_ms=self._clock_ms()))
         return TEND_SECONDS
 
     async def _apply(self, taken: Taken) -> None:

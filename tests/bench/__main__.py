@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=500_000, help="published before anything is measured")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each steady window")
+    parser.add_argument("--seconds", type=float, default=18.0, help="of each steady window")
     parser.add_argument(
         "--recorded", type=int, default=160_000, help="events of the turns that the ceiling repeats"
     )
@@ -77,7 +77,7 @@ def _measure(
         scorers=outcomes,
         ceiling=bare,
         peer=agent,
-        worker_python_events_per_second=round(turns.events / turns.seconds, 1),
+        alone_events_per_second=round(turns.events / turns.seconds, 1),
         core=core.run(world, events=40_000),
         seconds=round(time.monotonic() - began, 1),
     )

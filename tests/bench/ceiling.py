@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from services.lanes import statement
-from services.lanes.database import CONNECTIONS_MAX, open_pool
+from services.lanes.database import open_pool
 from services.lanes.work import LaneRow, Write
 from services.scorer import store
 from tests.bench.cpu import Usage
@@ -33,7 +33,7 @@ class Ceiling:
 async def run(
     dsn: str, recording: Recording, pids: dict[str, int], *, warm_up_seconds: float, seconds: float
 ) -> Ceiling:
-    """Write the recorded turns on ``CONNECTIONS_MAX`` connections, again and again, and count for ``seconds``."""
+    """Write the recorded turns on as many connections as a worker has, again and again, and count for ``seconds``."""
     pool = await open_pool(dsn)
     try:
         rows = await pool.fetch(statement.TAKE_OVER, "scorer", list(range(LANES)), "ceiling")

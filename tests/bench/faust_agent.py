@@ -46,7 +46,6 @@ def build(bootstrap: str, report: Path) -> Any:
     table = app.Table("spend", default=lambda: {"orders": 0, "amount_minor": 0}, partitions=LANES)
     decode = msgspec.json.Decoder().decode
 
-    @app.agent(purchases)
     async def count(stream: Any) -> None:
         """Add each purchase to its customer."""
         async for value in stream:
@@ -56,13 +55,14 @@ def build(bootstrap: str, report: Path) -> Any:
             total["amount_minor"] += event["amount_minor"]
             table[event["customer_id"]] = total
 
-    @app.timer(1.0)
     async def tell() -> None:
         """Report what the table holds."""
         counted = sum(total["orders"] for total in table.values())
         with report.open("a") as file:
             file.write(f"{time.monotonic()} {counted}\n")
 
+    app.agent(purchases)(count)
+    app.timer(1.0)(tell)
     return app
 
 

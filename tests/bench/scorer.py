@@ -18,7 +18,7 @@ from services.scorer.core.sightings import RECENT_MAX
 from services.scorer.core.state import State
 from tests.bench.cpu import Usage
 from tests.bench.seeding import states_in
-from tests.bench.world import LANES, TOPICS, World, name_of
+from tests.bench.world import LANES, POLICY, TOPICS, World, name_of
 
 WARM_UP_SECONDS: Final = 3.0
 START_SECONDS_MAX: Final = 30.0
@@ -26,6 +26,9 @@ SAMPLE_SECONDS: Final = 0.25
 _CHECKED_SIGHTINGS: Final = 2_000  # customers whose browses and responses are compared one by one
 
 _LANES: Final = "SELECT lane, owner, offsets FROM lanes WHERE service = 'scorer' ORDER BY lane"
+
+_TURNS: Final = "SELECT kind, count(*) FROM lane_log WHERE service = 'scorer' GROUP BY kind ORDER BY kind"
+_OUTPUTS: Final = "SELECT sum(outbox_number) FROM lanes WHERE service = 'scorer'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class Outcome:
     workers: int
     events_per_second: float  # in the steady window
     window_seconds: float
+    topics: dict[str, int]  # events of the window, by topic
     total_events: int  # when the window ended
     total_seconds: float  # from the start of the processes, Python's and the group's start included
     wrong_customers: int  # whose state differs from the log up to the lane's positions
@@ -55,6 +59,14 @@ class _Look:
         return sum(map(sum, self.positions.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    began: float
+    first: _Look
+    last: _Look
+    cores: dict[str, float]
+
+
 async def run(
     stack: LocalStack, dsn: str, world: World, *, workers: int, seconds: float, logs: Path
 ) -> Outcome:
@@ -70,7 +82,7 @@ async def run(
             first = await _look(connection)
             last = await _watch(connection, supervisor, world, until=first.at + seconds)
             cores = usage.cores()
-        return await _outcome(connection, dsn, world, workers, began, first, last, cores)
+        return await _outcome(connection, dsn, world, _Measured(began, first, last, cores), workers=workers)
     finally:
         await connection.close()
 
@@ -122,28 +134,31 @@ async def _watch(connection: Any, supervisor: Supervisor, world: World, *, until
     return look
 
 
-async def _outcome(
-    connection: Any, dsn: str, world: World, workers: int, began: float, first: _Look, last: _Look,
-    cores: dict[str, float],
-) -> Outcome:  # fmt: skip
+async def _outcome(connection: Any, dsn: str, world: World, measured: _Measured, *, workers: int) -> Outcome:
     final = await _look(connection)  # the workers are gone: states and positions stand still
-    turns = {row[0]: row[1] for row in await connection.fetch(
-        "SELECT kind, count(*) FROM lane_log WHERE service = 'scorer' GROUP BY kind ORDER BY kind"
-    )}  # fmt: skip
-    seconds = last.at - first.at
+    turns = {row[0]: row[1] for row in await connection.fetch(_TURNS)}
+    seconds = measured.last.at - measured.first.at
     return Outcome(
         workers=workers,
-        events_per_second=round((last.events - first.events) / seconds, 1),
+        events_per_second=round((measured.last.events - measured.first.events) / seconds, 1),
         window_seconds=round(seconds, 2),
-        total_events=last.events,
-        total_seconds=round(last.at - began, 2),
+        topics=_by_topic(measured.first, measured.last),
+        total_events=measured.last.events,
+        total_seconds=round(measured.last.at - measured.began, 2),
         wrong_customers=wrong_customers(world, await states_in(dsn), final.positions),
         dead_letters=await connection.fetchval("SELECT count(*) FROM dead_letters"),
-        cores=cores,
+        cores=measured.cores,
         turns=turns,
-        outputs=await connection.fetchval("SELECT sum(outbox_number) FROM lanes WHERE service = 'scorer'"),
+        outputs=int(await connection.fetchval(_OUTPUTS)),
         events_per_turn=round(final.events / max(1, turns.get("chunk", 0)), 1),
     )
+
+
+def _by_topic(first: _Look, last: _Look) -> dict[str, int]:
+    return {
+        name: sum(last.positions[lane][topic] - first.positions[lane][topic] for lane in range(LANES))
+        for topic, name in enumerate(TOPICS)
+    }
 
 
 def wrong_customers(world: World, states: dict[str, State], positions: dict[int, tuple[int, ...]]) -> int:
@@ -180,6 +195,7 @@ def _event_id(world: World, topic: int, lane: int, offset: int) -> str:
 def _has_seen(seed: State, state: State, new: list[tuple[int, str]]) -> bool:
     """Compare the newest sightings: every event of the log is later than every one of the seed."""
     order = sorted(new, key=lambda one: int(one[1].rsplit("-", 1)[1]))
-    expected = [one.event for one in seed.recent]
+    horizon_ms = state.settled_ms - POLICY.memory_ms  # what is older was forgotten, as it should be
+    expected = [one.event for one in seed.recent if one.time_ms >= horizon_ms]
     expected += [stable_hash(f"{TOPICS[topic]}/{event_id}") for topic, event_id in order]
     return expected[-RECENT_MAX:] == [one.event for one in state.recent]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import asyncpg
@@ -20,6 +22,7 @@ from tests.bench.world import LANES, POLICY, TOPICS, Message, World
 SEED_DATABASE: Final = "tierstream"
 _COLUMNS: Final = ("lane", *(name for name, _ in store._CUSTOMER_COLUMNS))
 _BATCH: Final = 10_000
+PUBLISHED_OVER_MS: Final = 60_000  # by the records' times; a minute's backlog
 _IN_FLIGHT_MAX: Final = 64
 
 
@@ -118,9 +121,10 @@ async def publish(bootstrap: str, world: World) -> None:
     )
     await producer.start()
     waiting: set[asyncio.Future[Any]] = set()
+    now_ms = int(time.time() * 1000)
     try:
         for (topic, lane), messages in world.log.items():
-            for batch in _batches(producer, messages):
+            for batch in _batches(producer, messages, now_ms):
                 waiting.add(await producer.send_batch(batch, topic, partition=lane))
                 if len(waiting) >= _IN_FLIGHT_MAX:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -131,14 +135,20 @@ async def publish(bootstrap: str, world: World) -> None:
         await producer.stop()
 
 
-def _batches(producer: AIOKafkaProducer, messages: list[Message]) -> Any:
+def _batches(producer: AIOKafkaProducer, messages: list[Message], now_ms: int) -> Iterator[Any]:
+    """Build batches whose record times advance alike in every topic-partition.
+
+    A lane merges its topics by record time. Stamped as they are sent, topic after topic, the whole log
+    of purchases would come before the first browse, and the lane's clock would wait for that one.
+    """
     batch: Any = producer.create_batch()
-    for _, key, value in messages:
-        if batch.append(key=key, value=value, timestamp=None) is None:
+    for offset, (_, key, value) in enumerate(messages):
+        at_ms = now_ms - PUBLISHED_OVER_MS + offset * PUBLISHED_OVER_MS // len(messages)
+        if batch.append(key=key, value=value, timestamp=at_ms) is None:
             batch.close()
             yield batch
             batch = producer.create_batch()
-            batch.append(key=key, value=value, timestamp=None)
+            batch.append(key=key, value=value, timestamp=at_ms)
     if batch.record_count():
         batch.close()
         yield batch

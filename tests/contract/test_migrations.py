@@ -134,7 +134,7 @@ async def test_the_database_allows_the_states_of_the_enum_and_no_other(migrated:
         with pytest.raises(asyncpg.CheckViolationError, match="ck_tasks_state_known"):
             await insert_task(connection, "snoozed")
         with pytest.raises(asyncpg.CheckViolationError, match="ck_tasks_lease_when_claimed"):
-            await insert_task(connection, TaskState.CLAIMED, lease="NULL")
+            await insert_task(connection, TaskState.CLAIMED, held=False)
         kept = await connection.fetch("SELECT state FROM tasks ORDER BY id")
         assert [row[0] for row in kept] == list(TaskState)
     finally:
@@ -142,12 +142,11 @@ async def test_the_database_allows_the_states_of_the_enum_and_no_other(migrated:
         await connection.close()
 
 
-async def insert_task(connection: Any, state: str, *, lease: str | None = None) -> None:
-    held = lease or ("gen_random_uuid()" if state == TaskState.CLAIMED else "NULL")
+async def insert_task(connection: Any, state: str, *, held: bool | None = None) -> None:
+    lease = uuid4() if (state == TaskState.CLAIMED if held is None else held) else None
     await connection.execute(
         "INSERT INTO tasks (task_key, customer_id, lane, playbook, kind, team, urgency, title, why, advice,"
         " evidence, causes, state, created_at, due_at, lease_token) VALUES"
-        f" ($1, $1, 0, 'call', 'call', 'senior_advisors', 1, '', '', '', '{{}}', '[]', $2, now(), now(), {held})",  # noqa: S608 -- ours
-        uuid4().hex,
-        state,
+        " ($1, $1, 0, 'call', 'call', 'senior_advisors', 1, '', '', '', '{}', '[]', $2, now(), now(), $3)",
+        *(uuid4().hex, state, lease),
     )

@@ -50,7 +50,7 @@ def test_the_checks_and_partial_indexes_name_the_states() -> None:
     assert known == "state IN ({})".format(", ".join(f"'{state}'" for state in TaskState))
     live = "state IN ({})".format(", ".join(f"'{state}'" for state in LIVE_STATES))
     partial = {
-        index.name: str(index.dialect_options["postgresql"]["where"])
+        str(index.name): str(index.dialect_options["postgresql"]["where"])
         for index in tasks.indexes
         if index.dialect_options["postgresql"]["where"] is not None
     }

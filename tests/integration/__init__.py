@@ -1,0 +1,1 @@
+"""The parts on real PostgreSQL and real Kafka."""

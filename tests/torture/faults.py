@@ -13,8 +13,8 @@ SESSION_SECONDS: Final = 6.0  # after which the group takes a frozen worker's la
 FIRST, LAST = 0.07, 0.90  # share of the log between which faults are aimed
 WINDOW: Final = (0.05, 0.95)  # faults outside hit processes that start up or have nothing left to do
 SHARE_INSIDE_MIN: Final = 0.8
-DOUBLES: Final = 0.25  # share of faults that follow another one within DOUBLE_SECONDS: while it is recovered from
 DOUBLE_SECONDS: Final = 2.0
+DOUBLES: Final = 0.25  # share of faults that follow another within DOUBLE_SECONDS, while it is recovered from
 
 
 class FaultKind(StrEnum):

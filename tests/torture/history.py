@@ -44,8 +44,8 @@ class Size:
     """How much history. Customers live two years of which ``days`` are kept: more than a window of 365."""
 
     seed: int
-    customers: int = 4200
-    days: int = 425
+    customers: int = 7200
+    days: int = 395
 
     @property
     def place(self) -> tuple[str, str]:

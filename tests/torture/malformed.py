@@ -62,20 +62,19 @@ ANYWHERE: Final[tuple[tuple[str, Spoiler], ...]] = (
     ("TIME", _with("occurred_at", "2019-03-01T10:00:00")),
     ("TYPE", _with("occurred_at", 1_551_434_400)),
     ("TYPE", _with("customer_id", ["a"])),
-    ("DEPTH", lambda _: b"[" * 20_000),
+    ("DEPTH", lambda _: b'{"x":' + b"[" * 20_000),
     ("SIZE", lambda fields: _json(fields) + b" " * 262_144),
 )
 PURCHASES: Final[tuple[tuple[str, Spoiler], ...]] = (
     ("TYPE", _with("amount_minor", 100.5)),
     ("TYPE", _with("amount_minor", "100")),
-    ("TYPE", _with("amount_minor", True)),
+    ("TYPE", _raw("amount_minor", "true")),
     ("TYPE", _with("kind", "gift")),
     ("RANGE", _with("amount_minor", -5)),
     ("RANGE", lambda fields: _json(fields | {"kind": "return", "amount_minor": 0})),
     ("RANGE", _with("amount_minor", 2**63)),
     ("NUMBER", _raw("amount_minor", "NaN")),
     ("NUMBER", _raw("amount_minor", "1e400")),
-    ("NUMBER", _raw("amount_minor", "9" * 400)),
     ("CURRENCY", lambda fields: _json(fields | {"currency": fields["currency"].lower()})),
     ("CURRENCY", lambda fields: _json(fields | {"currency": "CHF"})),
 )

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_every_reason_has_a_remedy() -> None:
     ],
     ids=str,
 )
-def test_unusual_events_are_accepted(fields: dict[str, object]) -> None:
+def test_unusual_events_are_accepted(fields: dict[str, Any]) -> None:
     """Free text is data, fields of a later version are ignored, and the bounds themselves are inside."""
     decode("purchases", encoded(event("purchases", **fields)))
 
@@ -97,6 +98,9 @@ HARD_TO_PARSE = {
     "open text": b'{"x":"' + b"a" * 250_000,
     "escapes": b'{"x":"' + b"\\u0041" * 40_000 + b'"}',
     "commas": b'{"x":[' + b"," * 250_000,
+    "lists before a NaN": b'{"x":[' + (b"[" * 400 + b"]" * 400 + b",") * 300 + b"NaN]}",
+    "objects before a NaN": b'{"x":[' + b'{"a":1},' * 30_000 + b"NaN]}",
+    "integers before a NaN": b'{"x":[' + (b"9" * 4_299 + b",") * 58 + b"NaN]}",
     "lines": encoded(event("purchases", lines=[{"sku": "s"}] * 20_000)),
     "lines with one bad": encoded(
         event(
@@ -117,7 +121,7 @@ def test_refusing_takes_bounded_time(value: bytes) -> None:
         started = time.perf_counter()
         refusal("purchases", value)
         fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 0.05
+    assert fastest < 0.02
 
 
 def test_the_size_is_checked_before_anything_is_parsed() -> None:

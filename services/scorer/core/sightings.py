@@ -55,7 +55,9 @@ def with_sighting(recent: tuple[Sighting, ...], sighting: Sighting) -> tuple[Sig
 
 def last_browse(recent: tuple[Sighting, ...]) -> str | None:
     """Return in words what was looked at last."""
-    return next((f"{BROWSE_WORDS[one.kind]} {one.subject}" for one in reversed(recent) if is_browse(one)), None)
+    return next(
+        (f"{BROWSE_WORDS[one.kind]} {one.subject}" for one in reversed(recent) if is_browse(one)), None
+    )
 
 
 def last_competitor(recent: tuple[Sighting, ...]) -> str | None:

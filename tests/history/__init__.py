@@ -1,0 +1,1 @@
+"""Whole histories through the whole path, laid beside the oracle."""
