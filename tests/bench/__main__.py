@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: some three minutes, everything on loopback, nothing left behind but ``out/``."""
+"""``python -m tests.bench``: two to four minutes, everything on loopback, nothing left behind but ``out/``."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--events", type=int, default=500_000, help="published before anything is measured")
-    parser.add_argument("--seconds", type=float, default=18.0, help="of each steady window")
+    parser.add_argument("--events", type=int, default=400_000, help="published before anything is measured")
+    parser.add_argument("--seconds", type=float, default=16.0, help="of each steady window")
     parser.add_argument(
-        "--recorded", type=int, default=160_000, help="events of the turns that the ceiling repeats"
+        "--recorded", type=int, default=120_000, help="events of the turns that the ceiling repeats"
     )
     parser.add_argument("--out", type=Path, default=Path("out"))
     return parser.parse_args()
