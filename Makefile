@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
-.PHONY: demo test lint types imports unit e2e histories torture bench lock clean
+.PHONY: demo test picture lint types imports unit e2e histories torture bench lock clean
 
 demo: $(RUN)
 	@$(BIN)/tierstream demo $(if $(filter once,$(DEMO)),--once)
@@ -27,6 +27,10 @@ imports: $(DEV)
 
 e2e: $(DEV)
 	@$(BIN)/python -m pytest tests/e2e
+
+# The README's picture, as the browser test took it.
+picture: e2e
+	@cp out/claimed-1440-light.png tests/e2e/desk.png
 
 histories: $(DEV)
 	@$(BIN)/python -m pytest tests/history

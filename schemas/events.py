@@ -65,7 +65,13 @@ class PurchaseRecorded(
 
 
 class ProductBrowsed(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="product-browsed.v1", omit_defaults=True
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="type",
+    tag="product-browsed.v1",
+    omit_defaults=True,
+    gc=False,
 ):
     """A customer looked at a product, on ``browses``."""
 

@@ -24,6 +24,8 @@ HEADERS_MAX: Final = 64
 _UTF8_BOM = b"\xef\xbb\xbf"
 _PLACE = re.compile(r"\(byte (\d+)\)")  # where msgspec's messages say that the syntax ends
 _NOT_FINITE = (b"NaN", b"Infinity")
+# msgspec's message depends on what follows the escape, so the value is looked at itself.
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
 
 class Reason(StrEnum):
@@ -185,7 +187,7 @@ _VALIDATION_REASONS: tuple[tuple[str, Reason], ...] = (
 
 
 def _reason_of_syntax(text: str, value: bytes) -> Reason:
-    if "surrogate" in text or "utf-8" in text.lower():
+    if "surrogate" in text or "utf-8" in text.lower() or _LONE_SURROGATE.search(value):
         return Reason.ENCODING
     if "out of range" in text.lower():
         return Reason.NUMBER

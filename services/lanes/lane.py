@@ -400,7 +400,8 @@ class Lane:
         now_ms = self._wall_ms()
         for topic in range(len(self.row.offsets)):
             if self._context.lagging(topic, self.row.lane, self.queues.positions[topic]):
-                now_ms = min(now_ms, self._read_to_ms[topic])
+                next_ms = self.queues.next_ms(topic)
+                now_ms = min(now_ms, self._read_to_ms[topic] if next_ms is None else next_ms)
         return max(self.row.clock_ms, now_ms)
 
     def _wall_ms(self) -> int:

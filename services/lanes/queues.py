@@ -81,6 +81,11 @@ class LaneQueues:
         """Return how many records of a topic wait, for flow control."""
         return len(self._queues[topic].records)
 
+    def next_ms(self, topic: int) -> int | None:
+        """Return the record time of a topic's next record; None when none waits."""
+        records = self._queues[topic].records
+        return records[0].timestamp_ms if records else None
+
     def wanted(self, topic: int) -> int:
         """Return the position that the next chunk of a topic must begin at."""
         return self._queues[topic].end

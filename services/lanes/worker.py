@@ -98,6 +98,7 @@ def run(service: Service, settings: WorkerSettings, marker_of: Callable[[Record]
             await asyncio.sleep(1.0)
 
     app.task(beat)
+    gc.set_threshold(50_000, 20, 50)  # what a chunk makes is freed by reference counts
     gc.collect()
     gc.freeze()  # what was imported is never garbage: full collections need not walk it
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False)

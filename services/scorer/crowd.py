@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Any, Final
 
-from schemas.times import MINUTE_MS, SECOND_MS
+from schemas.times import MINUTE_MS
 from services.lanes.work import Write
 from services.scorer import store
 from services.scorer.core.cuts import (
@@ -30,7 +30,6 @@ from services.scorer.core.policy import Policy
 Moved = tuple[int | None, int | None]
 _NOBODY: Final = 0xFFFF  # in a note: not in the percentiles
 RANK_MOVE_MIN: Final = 0.001  # 0.1 points of rank: less is not worth a version
-VERSION_MS_MIN: Final = SECOND_MS  # at most one a second
 VERSION_MS_MAX: Final = MINUTE_MS  # at least one a minute
 
 

@@ -37,7 +37,8 @@ class ScorerService:
             raise RuntimeError(f"policy version {row.versions[1]} is missing: run tierstream migrate")
         in_force = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[0])
         swept = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[2])
-        self.board.barriers.pop(row.lane, None)
+        # All of them: lanes that this worker gave up must not be waited for. Who saved saves again.
+        self.board.barriers.clear()
         return ScorerWork(
             board=self.board,
             lane=row.lane,

@@ -28,6 +28,7 @@ from services.scorer.store import CutOffs, Held, Rows
 
 LOOK_SECONDS: Final = 0.05  # between two looks at what other workers wrote
 HISTOGRAM_SECONDS: Final = 1.0
+COMPUTE_SECONDS: Final = 1.0  # at most one version of cut-offs a second
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class ScorerWork:
     _saved: float = 0.0  # when the histogram was last saved, monotonic
     _dirty: bool = False
     _looked: float = 0.0
+    _computed: float = 0.0
 
     # -- records ------------------------------------------------------------------------------------
 
@@ -192,14 +194,21 @@ class ScorerWork:
         return int(await connection.fetchval(store.HISTOGRAMS_AT, *instant)) == self.lanes
 
     async def _live(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
-        """Now and then: save the histogram, write cut-offs when they moved, adopt those that were written."""
-        if self._dirty and clock.monotonic() - self._saved >= HISTOGRAM_SECONDS:
-            return self._save_in(Turn(kind="histogram"), time, [])
+        """Now and then: adopt cut-offs that were written, write those that moved, save the histogram.
+
+        In this order: under load a histogram is dirty again at once, and nothing may starve behind it.
+        """
         latest = await self._newest(connection, at_once=self.lane == 0)
         if latest.version > self.in_force.version:
             return await self._sweep(connection, time, seq, latest)
-        if self.lane == 0 and time.now_ms - latest.at_ms >= crowd.VERSION_MS_MIN:
-            return await self._compute(connection, time, latest, always=False)
+        now = clock.monotonic()
+        if self.lane == 0 and now - self._computed >= COMPUTE_SECONDS:
+            self._computed = now
+            turn = await self._compute(connection, time, latest, always=False)
+            if turn is not None:
+                return turn
+        if self._dirty and now - self._saved >= HISTOGRAM_SECONDS:
+            return self._save_in(Turn(kind="histogram"), time, [])
         return None
 
     async def _newest(self, connection: Any, *, at_once: bool) -> CutOffs:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +28,7 @@ def build(bootstrap: str, report: Path) -> Any:
         "bench-plain-faust",
         broker=f"kafka://{bootstrap}",
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="tierstream-bench-"),
+        datadir=str(report.parent / "plain-faust-data"),
         topic_partitions=LANES,
         topic_replication_factor=1,
         web_enabled=False,

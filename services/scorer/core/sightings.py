@@ -48,6 +48,8 @@ def is_browse(sighting: Sighting) -> bool:
 
 def with_sighting(recent: tuple[Sighting, ...], sighting: Sighting) -> tuple[Sighting, ...]:
     """Return the newest ``RECENT_MAX`` by time; at the same time by event, so that arrival order can't show."""
+    if not recent or (recent[-1].time_ms, recent[-1].event) < (sighting.time_ms, sighting.event):
+        return (*recent, sighting)[-RECENT_MAX:]  # the usual one is the newest
     kept = list(recent)
     insort(kept, sighting, key=lambda one: (one.time_ms, one.event))
     return tuple(kept[-RECENT_MAX:])

@@ -48,7 +48,7 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     crc: int
 
 
-class State(msgspec.Struct, array_like=True, kw_only=True):
+class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     """One customer. All times are milliseconds UTC."""
 
     customer_id: str
