@@ -31,7 +31,8 @@ from deploy.local.stack import LocalStack, local_stack
 
 # Starts the stack, says where, and waits to be killed.
 HOLDER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
 from deploy.local.stack import local_stack
 with local_stack(environ={}) as stack:
     print(stack.postgres.port, stack.kafka.port, stack.postgres.pid, stack.kafka.pid, flush=True)
