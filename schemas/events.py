@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.tiers import Cause, ChurnRule, EpisodeEnd, Tier
+from schemas.tiers import Cause, ChurnKind, EpisodeEnd, WinBackReason
 
 AMOUNT_MINOR_MAX = 10**12
 ID_PATTERN = r"^[A-Za-z0-9._:@/+-]{1,128}\Z"
@@ -115,29 +115,48 @@ class TimeReached(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     clock: Literal["event", "wall"] = "event"  # "wall": the replay is over, live time goes on from here
 
 
+class MetricPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric's share of a score."""
+
+    metric: str
+    value: float  # as measured, in the metric's own unit
+    points: float
+
+
 class ScoreParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a score is made of: the facts of the window and each metric's share of the 10,000 points."""
+    """What a score is made of: the facts of the window, and each metric's share of the 10,000 points."""
 
     spend_minor: int  # net, never below 0
     orders: int
     purchase_days: int
-    spend_points: float
-    orders_points: float
-    repurchase_points: float
+    points: tuple[MetricPoints, ...]  # in the policy's order, bonus points last
+
+
+class CutPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One edge of the ladder of tiers, in score points (by spend: minor units)."""
+
+    above: str  # the tier above it
+    enter: int  # at or above: up into it
+    plain: int  # at or above: a newcomer's first tier
+    leave: int  # below: down out of it
 
 
 class CutPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """The cut-offs read off one histogram, in score points. ``high_*``: at or above; ``low_*``: below."""
+    """The edges in force, the best first; one less than there are levels."""
 
-    high_18: int
-    high_20: int
-    high_22: int
-    low_18: int
-    low_20: int
-    low_22: int
+    points: tuple[CutPoint, ...]
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """A tier that a manager decided."""
+
+    tier: str
+    until: Instant | None
+    cause: str
+    decided_by: str
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Enough to recompute a tier from the event log and ``lane_log``."""
 
     score: int
@@ -147,6 +166,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int
     lane: int
     seq: int  # of the lane transaction that decided
+    pin: Pin | None = None  # a person overruled the shown tier
 
 
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tier-changed.v1"):
@@ -159,28 +179,77 @@ class TierChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     customer_id: Id
     occurred_at: Instant  # when it took effect, never when it was noticed
     revision: int  # the customer's counter of published changes
-    previous: Tier | None  # shown; null for a first tier
-    current: Tier
-    ranked_previous: Tier | None
-    ranked_current: Tier
+    previous: str | None  # shown; null for a first tier
+    current: str
+    ranked_previous: str | None
+    ranked_current: str
+    ranked_level: int  # of ranked_current; 0 is the best
     cause: Cause
     causation_id: str | None  # the event that moved it, where one did
     proof: Proof
 
 
-class SilenceEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a silence warning rests on."""
+class SilenceBasis(msgspec.Struct, frozen=True, kw_only=True, tag="silence"):
+    """Nothing was heard for so long."""
 
     silent_since: Instant  # the latest purchase or response
     silent_days: int  # the rule's length
+
+
+class FrequencyBasis(msgspec.Struct, frozen=True, kw_only=True, tag="frequency"):
+    """Bought half as often as before, or less; both the plain rule and the test are shown."""
+
+    recent_orders: int
+    recent_days: int
+    past_orders: int
+    past_days: int  # fewer than the rule's for a younger customer
+    ratio: float  # recent rate over past rate
+    probability: float  # that chance alone makes it as low: exact, conditional on the sum
+    significant: bool
+
+
+class CompetitorBasis(msgspec.Struct, frozen=True, kw_only=True, tag="competitor"):
+    """A competitor was browsed or asked about."""
+
+    competitor: str
+    at: Instant
+
+
+class ModelBasis(msgspec.Struct, frozen=True, kw_only=True, tag="model"):
+    """The purchase model gives little hope."""
+
+    probability_no_purchase: float
+    within_days: int
+    probability_alive: float
+    threshold: float
+
+
+class DisengagedBasis(msgspec.Struct, frozen=True, kw_only=True, tag="disengaged"):
+    """Unsubscribed, or a complaint found no solution in time."""
+
+    what: Literal["unsubscribed", "complaint"]
+    at: Instant
+    contact_id: str | None = None
+
+
+ChurnBasis = SilenceBasis | FrequencyBasis | CompetitorBasis | ModelBasis | DisengagedBasis
+
+
+class ChurnEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a warning rests on, and what an advisor must know of the customer."""
+
+    basis: ChurnBasis
     last_purchase_at: Instant | None
     last_response_at: Instant | None
     usual_gap_days: float | None  # mean gap between purchase days; null with fewer than two
     orders: int  # in the window
     spend_minor: int  # in the window
-    ranked_tier: Tier
+    ranked_tier: str
+    ranked_level: int  # 0 is the best
     last_browse: str | None = None  # what was looked at last, in words
-    competitor: str | None = None  # named in the latest browse that named one
+    competitor: str | None = None  # named in the latest browse or contact that named one
+    reason: WinBackReason = WinBackReason.UNKNOWN
+    reason_evidence: tuple[str, ...] = ()  # sentences, the strongest first
 
 
 class ChurnWarned(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="churn-warned.v1"):
@@ -190,9 +259,11 @@ class ChurnWarned(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     customer_id: Id
     occurred_at: Instant  # the start of the episode
     revision: int
-    rule: ChurnRule
+    rule: str  # its name in the policy
+    kind: ChurnKind
     severity: Literal["medium", "high"]
-    evidence: SilenceEvidence
+    contact_within_hours: int  # the suggested deadline
+    evidence: ChurnEvidence
 
 
 class ChurnCleared(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="churn-cleared.v1"):
@@ -202,7 +273,7 @@ class ChurnCleared(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     customer_id: Id
     occurred_at: Instant
     revision: int
-    rule: ChurnRule
+    rule: str
     started_at: Instant
     cause: EpisodeEnd
 
@@ -217,8 +288,7 @@ class CutOffsComputed(
     version: int
     active: int  # customers in the percentiles
     cut_offs: CutPoints | None  # null when nobody is active
-    tied_high: int  # customers whose score is exactly the last one below the 20 % high cut
-    tied_low: int  # customers whose score is exactly the 20 % low cut
+    tied: tuple[int, ...]  # per edge: customers who stand exactly at it
 
 
 Input = PurchaseRecorded | ProductBrowsed | CampaignResponded

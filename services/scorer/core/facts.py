@@ -96,6 +96,11 @@ def inserted(purchases: bytes, fact: Fact) -> tuple[bytes, int]:
     return purchases[:at] + _RECORD.pack(*fact) + purchases[at:], index
 
 
+def without(purchases: bytes, event: int) -> bytes:
+    """Return the facts without the one of an event, by its hash."""
+    return b"".join(pack(fact) for fact in every(purchases) if fact.event != event)
+
+
 def first_after(purchases: bytes, time_ms: int) -> int:
     """Return the index of the first fact later than ``time_ms``."""
     return bisect_right(range(count(purchases)), time_ms, key=lambda index: time_at(purchases, index))

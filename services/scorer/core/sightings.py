@@ -8,11 +8,11 @@ from typing import Final
 from schemas.events import CampaignResponded, ProductBrowsed
 from schemas.times import to_ms
 from services.scorer.core.identity import body_crc, stable_hash
-from services.scorer.core.state import Sighting
+from services.scorer.core.state import Sighting, State
 
 RECENT_MAX: Final = 16
 _SUBJECT_CHARACTERS_MAX: Final = 160  # bounds the state; a sku, category and brand seldom need half
-_CONTACTS: Final = frozenset({"clicked", "converted"})
+_ANSWERS: Final = frozenset({"clicked", "liked", "answered", "converted"})
 
 
 BROWSE_WORDS: Final = {"viewed": "viewed", "asked": "asked about", "carted": "put into the cart"}
@@ -38,7 +38,7 @@ def sighting_of(event: ProductBrowsed | CampaignResponded) -> Sighting:
 
 def is_response(sighting: Sighting) -> bool:
     """Whether it is a contact: opening a message is not an answer to it."""
-    return sighting.kind in _CONTACTS
+    return sighting.kind in _ANSWERS
 
 
 def is_browse(sighting: Sighting) -> bool:
@@ -62,6 +62,6 @@ def last_browse(recent: tuple[Sighting, ...]) -> str | None:
     )
 
 
-def last_competitor(recent: tuple[Sighting, ...]) -> str | None:
-    """Return the competitor named last."""
-    return next((one.competitor for one in reversed(recent) if one.competitor), None)
+def last_competitor(state: State) -> str | None:
+    """Return the competitor named last, in a browse or a service contact."""
+    return state.mentions[-1].competitor if state.mentions else None

@@ -1,0 +1,247 @@
+"""The whole policy."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from schemas.events import CutPoints
+from schemas.times import DAY_MS, HOUR_MS
+from services.scorer.core.currencies import exponent_of
+from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, CompetitorRule, FrequencyRule, SilenceRule
+from services.scorer.core.policy.fault import Days, Fault, Name, Positive
+from services.scorer.core.policy.ladder import Ladder
+from services.scorer.core.policy.scoring import Bonus, Weight
+
+Rate = Annotated[Decimal, Meta(description="base units for one unit of the currency")]
+
+DEFAULT_WEIGHTS: Final = (
+    Weight(metric="spend", weight=0.4, reference=20_000, unit=10),
+    Weight(metric="orders", weight=0.3, reference=100),
+    Weight(metric="repurchase_rate", weight=0.3, normaliser="linear"),
+)
+
+
+class Policy(
+    msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The three-tier default policy; every part of it may be another.
+
+    Raises:
+        Fault: an unknown currency or time zone, or numbers that contradict each other.
+    """
+
+    name: Name = "default"
+    currency: str = "USD"  # the base currency, ISO 4217
+    rates: dict[str, Rate] = {}  # other currencies; a purchase is converted once, when it is taken up
+    time_zone: str = "UTC"  # IANA; business days and midnights follow it
+
+    window_days: Days = 365
+    lateness_days: Days = 30
+    returns_days: Days = 365  # a return attaches to an order at most this much older than itself
+    purchases_max: Positive = 5_000  # in the window; above it an id stands for many people
+    anonymous: tuple[str, ...] = ()  # ids that stand for many people, which are never scored
+
+    score: tuple[Weight, ...] = DEFAULT_WEIGHTS
+    bonus: tuple[Bonus, ...] = ()
+    tiers: Ladder = Ladder()
+    churn: tuple[ChurnRules, ...] = DEFAULT_RULES
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be a policy, and load the time zone once."""
+        _ = self.exponent, self.zone
+        self._check_rates()
+        self._check_weights()
+        self._check_rules()
+
+    def _check_rates(self) -> None:
+        for code, rate in self.rates.items():
+            try:
+                exponent_of(code)
+            except ValueError as error:
+                raise Fault(str(error), remedy="mend the code", at=("rates", code)) from None
+            if not (rate.is_finite() and rate > 0):
+                raise Fault(
+                    f"the rate of {code} is {rate}",
+                    remedy=f"give the {self.currency} that one {code} is worth, above 0",
+                    at=("rates", code),
+                )
+
+    def _check_weights(self) -> None:
+        total = sum(weight.weight for weight in self.score)
+        if not math.isclose(total, 1.0, abs_tol=1e-9):
+            raise Fault(
+                f"the weights add up to {total:.6g}, not 1",
+                remedy="change them so that they add up to 1",
+                at=("score",),
+            )
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        for index, weight in enumerate(self.score):
+            if (weight.metric, weight.of) in seen:
+                raise Fault(
+                    f"the metric {weight.metric} is weighed twice",
+                    remedy="weigh it once",
+                    at=("score", index, "metric"),
+                )
+            seen.add((weight.metric, weight.of))
+
+    def _check_rules(self) -> None:
+        seen: set[str] = set()
+        for index, rule in enumerate(self.churn):
+            if rule.name in seen:
+                raise Fault(
+                    f"two churn rules are named {rule.name}",
+                    remedy="give each its own name",
+                    at=("churn", index, "name"),
+                )
+            seen.add(rule.name)
+            for place, tier in enumerate(rule.tiers):
+                if tier not in self.tiers.level_of:
+                    raise Fault(
+                        f"the rule {rule.name} is for {tier}, and no level has that name",
+                        remedy="name one of " + ", ".join(self.tiers.names),
+                        at=("churn", index, "tiers", place),
+                    )
+            if isinstance(rule, FrequencyRule) and rule.recent_days + rule.past_days > self.window_days:
+                raise Fault(
+                    f"the rule {rule.name} compares {rule.recent_days} with {rule.past_days} days, "
+                    f"more than the window's {self.window_days}",
+                    remedy="shorten past_days or recent_days",
+                    at=("churn", index, "past_days"),
+                )
+            if isinstance(rule, SilenceRule) and shortest_days(rule) > self.window_days + self.lateness_days:
+                raise Fault(
+                    f"the rule {rule.name} looks further back than anything is remembered",
+                    remedy=f"keep it within {self.window_days + self.lateness_days} days",
+                    at=("churn", index),
+                )
+
+    @classmethod
+    def default(cls, *, currency: str = "USD", time_zone: str = "UTC") -> Self:
+        """Return the default policy for a history in ``currency`` with business days of ``time_zone``.
+
+        Raises:
+            ValueError: an unknown currency or time zone.
+        """
+        return cls(currency=currency, time_zone=time_zone)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Self:
+        """Return the policy that a row of ``policies`` holds.
+
+        Raises:
+            ValueError: a field that is unknown, of another type, or out of its bounds.
+        """
+        return msgspec.convert(body, cls)  # msgspec's ValidationError is a ValueError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the policy as a JSON object; what is as in the default policy is left out."""
+        return dict(msgspec.to_builtins(self))
+
+    @cached_property
+    def exponent(self) -> int:
+        """Decimals of the currency."""
+        try:
+            return exponent_of(self.currency)
+        except ValueError as error:
+            raise Fault(str(error), remedy="mend the code", at=("currency",)) from None
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of business days."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise Fault(
+                f"{self.time_zone!r} is not an IANA time zone",
+                remedy="give one such as UTC or Europe/London",
+                at=("time_zone",),
+            ) from None
+
+    def local_day(self, at_ms: int) -> int:
+        """Return the business day of an instant, as a proleptic ordinal (only differences mean anything)."""
+        if self._is_utc:  # the usual zone, at a tenth of the cost
+            return at_ms // DAY_MS
+        return datetime.fromtimestamp(at_ms // 1_000, self.zone).toordinal()
+
+    @cached_property
+    def _is_utc(self) -> bool:
+        return self.time_zone == "UTC"
+
+    @cached_property
+    def minor_per_major(self) -> int:
+        """Minor units in a major one: 100 cents in a dollar."""
+        return int(10**self.exponent)
+
+    @cached_property
+    def fixed_cuts(self) -> CutPoints | None:
+        """The cuts of a ladder by score or spend; None when the crowd decides."""
+        return self.tiers.fixed_cuts(self.minor_per_major)
+
+    @cached_property
+    def conversions(self) -> dict[str, Fraction]:
+        """Minor units of the base currency for one minor unit of each currency that has a rate."""
+        return {self.currency: Fraction(1)} | {
+            code: Fraction(rate) * self.minor_per_major / 10 ** exponent_of(code)
+            for code, rate in self.rates.items()
+            if code != self.currency
+        }
+
+    @cached_property
+    def window_ms(self) -> int:
+        """Length of the rolling window."""
+        return self.window_days * DAY_MS
+
+    @cached_property
+    def lateness_ms(self) -> int:
+        """How late an event may be and still be counted as if it had come in time."""
+        return self.lateness_days * DAY_MS
+
+    @cached_property
+    def memory_ms(self) -> int:
+        """How long facts are remembered: the window, and as much again as an event may be late."""
+        return (self.window_days + self.lateness_days) * DAY_MS
+
+    @cached_property
+    def returns_ms(self) -> int:
+        """How much older than itself an order may be that a return attaches to."""
+        return self.returns_days * DAY_MS
+
+    @cached_property
+    def shortest_silence_ms(self) -> int:
+        """Contacts closer than this can't start a silence."""
+        silences = [shortest_days(rule) for rule in self.churn if isinstance(rule, SilenceRule)]
+        return min(silences, default=self.window_days) * DAY_MS - HOUR_MS * any_months(self.churn)
+
+    @cached_property
+    def heeds_openings(self) -> bool:
+        """Whether an opened campaign breaks some silence."""
+        return any(isinstance(rule, SilenceRule) and rule.opened_counts for rule in self.churn)
+
+    @cached_property
+    def heeds_competitors(self) -> bool:
+        """Whether a mention of a competitor is at once a warning."""
+        return any(isinstance(rule, CompetitorRule) for rule in self.churn)
+
+    @cached_property
+    def measured(self) -> frozenset[str]:
+        """The metrics that the score is made of."""
+        return frozenset(one.metric for one in (*self.score, *self.bonus))
+
+
+def any_months(rules: tuple[ChurnRules, ...]) -> bool:
+    """Return whether a rule counts in calendar months, one of which may lose an hour to the clocks."""
+    return any(isinstance(rule, SilenceRule) and rule.months is not None for rule in rules)
+
+
+def shortest_days(rule: SilenceRule) -> int:
+    """Return the fewest days that the rule's length can have: no month has less than 28."""
+    return rule.days if rule.days is not None else 28 * (rule.months or 0)
