@@ -15,7 +15,7 @@ IN_FLIGHT_MAX: Final = 5_000
 
 
 async def partitions_of(bootstrap: str) -> int:
-    """Return how many partitions the input topics have.
+    """Return how many partitions the lanes' input topics have.
 
     Raises:
         PartitionsDifferError: run ``tierstream migrate`` first.
@@ -35,7 +35,10 @@ async def partitions_of(bootstrap: str) -> int:
 
 
 async def publish(bootstrap: str, history: History, progress: Callable[[int], None] | None = None) -> int:
-    """Publish every event with the present as its append time; return how many Kafka acknowledged."""
+    """Publish every event with the present as its append time; return how many Kafka acknowledged.
+
+    Only the lines of the files: the referrals that purchases make are the running scorer's to publish.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     acknowledged, waiting = 0, []
     try:

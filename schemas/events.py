@@ -2,104 +2,95 @@
 
 ``type`` carries the version. A field may be added with a default under the same version; any other
 change makes a new version. Times are RFC 3339 with an offset and are kept to the millisecond.
+This module is where the rest of the code imports events from. What others write stands in
+``purchases`` and ``inputs``, what we write stands here.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-from schemas.tiers import Cause, ChurnKind, EpisodeEnd, WinBackReason
+from schemas.fields import AMOUNT_MINOR_MAX, ID_PATTERN, CustomerEvent, Id, Instant
+from schemas.inputs import (
+    CampaignResponded,
+    ChurnReasonCorrected,
+    CustomerDescribed,
+    FeedbackGiven,
+    ProductBrowsed,
+    ProductListed,
+    ReferralMade,
+    ServiceContactRecorded,
+    TierPinned,
+    TierUnpinned,
+)
+from schemas.outputs import (
+    ChurnBasis,
+    ChurnCleared,
+    ChurnEvidence,
+    ChurnWarned,
+    CompetitorBasis,
+    CutOffsComputed,
+    CutPoint,
+    CutPoints,
+    DisengagedBasis,
+    FrequencyBasis,
+    MetricPoints,
+    ModelBasis,
+    Pin,
+    Proof,
+    ScoreParts,
+    SilenceBasis,
+    TierChanged,
+)
+from schemas.purchases import PurchaseBody, PurchaseCorrected, PurchaseLine, PurchaseRecorded
 
-AMOUNT_MINOR_MAX = 10**12
-ID_PATTERN = r"^[A-Za-z0-9._:@/+-]{1,128}\Z"
-
-Id = Annotated[str, Meta(pattern=ID_PATTERN, description="1 to 128 of A-Z a-z 0-9 . _ : @ / + -")]
-Text = Annotated[str, Meta(min_length=1, max_length=256)]
-Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset, kept to the millisecond")]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217 code")]
-AmountMinor = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX, description="minor units of the currency")]
-SignedAmountMinor = Annotated[int, Meta(ge=-AMOUNT_MINOR_MAX, le=AMOUNT_MINOR_MAX)]
-Quantity = Annotated[int, Meta(ge=0, le=10**9)]
-
-
-class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One line of a basket."""
-
-    sku: Text
-    category: Text
-    brand: Text
-    quantity: Quantity
-    amount_minor: SignedAmountMinor  # negative for a discount line
-
-
-class PurchaseRecorded(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="type",
-    tag="purchase-recorded.v1",
-    omit_defaults=True,
-):
-    """A sale or a return, on ``purchases``, written by POS and e-commerce systems.
-
-    Sales with one ``order_id`` are one order, dated by the earliest. A return that names its order in
-    ``returned_order_id`` is taken out of that order's day.
-    """
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant
-    kind: Literal["sale", "return"]
-    order_id: Id
-    amount_minor: AmountMinor  # a return's is > 0
-    currency: Currency
-    channel: Text
-    store_id: Text
-    lines: tuple[PurchaseLine, ...] | None = None
-    referred_by: Id | None = None
-    returned_order_id: Id | None = None
-
-
-class ProductBrowsed(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="type",
-    tag="product-browsed.v1",
-    omit_defaults=True,
-    gc=False,
-):
-    """A customer looked at a product, on ``browses``."""
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant
-    sku: Text
-    category: Text
-    brand: Text
-    action: Literal["viewed", "asked", "carted"]
-    competitor: Text | None = None
-
-
-class CampaignResponded(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="type",
-    tag="campaign-responded.v1",
-    omit_defaults=True,
-):
-    """What became of one campaign message, on ``campaign-responses``."""
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant
-    campaign_id: Id
-    response: Literal["delivered", "opened", "clicked", "converted", "unsubscribed"]
+__all__ = [
+    "ALL_EVENTS",
+    "AMOUNT_MINOR_MAX",
+    "ID_PATTERN",
+    "CampaignResponded",
+    "ChurnBasis",
+    "ChurnCleared",
+    "ChurnEvidence",
+    "ChurnReasonCorrected",
+    "ChurnWarned",
+    "CompetitorBasis",
+    "CustomerDescribed",
+    "CustomerEvent",
+    "CutOffsComputed",
+    "CutPoint",
+    "CutPoints",
+    "DisengagedBasis",
+    "Event",
+    "FeedbackGiven",
+    "FrequencyBasis",
+    "Id",
+    "Input",
+    "Instant",
+    "MetricPoints",
+    "ModelBasis",
+    "Output",
+    "Pin",
+    "ProductBrowsed",
+    "ProductListed",
+    "Proof",
+    "Published",
+    "PurchaseBody",
+    "PurchaseCorrected",
+    "PurchaseLine",
+    "PurchaseRecorded",
+    "ReferralMade",
+    "ScoreParts",
+    "ServiceContactRecorded",
+    "SilenceBasis",
+    "TierChanged",
+    "TierPinned",
+    "TierUnpinned",
+    "TimeReached",
+    "type_of",
+]
 
 
 class TimeReached(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="time-reached.v1"):
@@ -115,190 +106,37 @@ class TimeReached(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     clock: Literal["event", "wall"] = "event"  # "wall": the replay is over, live time goes on from here
 
 
-class MetricPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric's share of a score."""
-
-    metric: str
-    value: float  # as measured, in the metric's own unit
-    points: float
-
-
-class ScoreParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a score is made of: the facts of the window, and each metric's share of the 10,000 points."""
-
-    spend_minor: int  # net, never below 0
-    orders: int
-    purchase_days: int
-    points: tuple[MetricPoints, ...]  # in the policy's order, bonus points last
-
-
-class CutPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One edge of the ladder of tiers, in score points (by spend: minor units)."""
-
-    above: str  # the tier above it
-    enter: int  # at or above: up into it
-    plain: int  # at or above: a newcomer's first tier
-    leave: int  # below: down out of it
-
-
-class CutPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """The edges in force, the best first; one less than there are levels."""
-
-    points: tuple[CutPoint, ...]
-
-
-class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A tier that a manager decided."""
-
-    tier: str
-    until: Instant | None
-    cause: str
-    decided_by: str
-
-
-class Proof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Enough to recompute a tier from the event log and ``lane_log``."""
-
-    score: int
-    parts: ScoreParts
-    cut_offs_version: int  # 0: none yet
-    cut_offs: CutPoints | None
-    policy_version: int
-    lane: int
-    seq: int  # of the lane transaction that decided
-    pin: Pin | None = None  # a person overruled the shown tier
-
-
-class TierChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tier-changed.v1"):
-    """A customer's shown or ranked tier moved, on ``tier-changes``; only the scorer writes it.
-
-    ``event_id`` is derived from the customer and the revision, so a repeat carries the same id.
-    """
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant  # when it took effect, never when it was noticed
-    revision: int  # the customer's counter of published changes
-    previous: str | None  # shown; null for a first tier
-    current: str
-    ranked_previous: str | None
-    ranked_current: str
-    ranked_level: int  # of ranked_current; 0 is the best
-    cause: Cause
-    causation_id: str | None  # the event that moved it, where one did
-    proof: Proof
-
-
-class SilenceBasis(msgspec.Struct, frozen=True, kw_only=True, tag="silence"):
-    """Nothing was heard for so long."""
-
-    silent_since: Instant  # the latest purchase or response
-    silent_days: int  # the rule's length
-
-
-class FrequencyBasis(msgspec.Struct, frozen=True, kw_only=True, tag="frequency"):
-    """Bought half as often as before, or less; both the plain rule and the test are shown."""
-
-    recent_orders: int
-    recent_days: int
-    past_orders: int
-    past_days: int  # fewer than the rule's for a younger customer
-    ratio: float  # recent rate over past rate
-    probability: float  # that chance alone makes it as low: exact, conditional on the sum
-    significant: bool
-
-
-class CompetitorBasis(msgspec.Struct, frozen=True, kw_only=True, tag="competitor"):
-    """A competitor was browsed or asked about."""
-
-    competitor: str
-    at: Instant
-
-
-class ModelBasis(msgspec.Struct, frozen=True, kw_only=True, tag="model"):
-    """The purchase model gives little hope."""
-
-    probability_no_purchase: float
-    within_days: int
-    probability_alive: float
-    threshold: float
-
-
-class DisengagedBasis(msgspec.Struct, frozen=True, kw_only=True, tag="disengaged"):
-    """Unsubscribed, or a complaint found no solution in time."""
-
-    what: Literal["unsubscribed", "complaint"]
-    at: Instant
-    contact_id: str | None = None
-
-
-ChurnBasis = SilenceBasis | FrequencyBasis | CompetitorBasis | ModelBasis | DisengagedBasis
-
-
-class ChurnEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a warning rests on, and what an advisor must know of the customer."""
-
-    basis: ChurnBasis
-    last_purchase_at: Instant | None
-    last_response_at: Instant | None
-    usual_gap_days: float | None  # mean gap between purchase days; null with fewer than two
-    orders: int  # in the window
-    spend_minor: int  # in the window
-    ranked_tier: str
-    ranked_level: int  # 0 is the best
-    last_browse: str | None = None  # what was looked at last, in words
-    competitor: str | None = None  # named in the latest browse or contact that named one
-    reason: WinBackReason = WinBackReason.UNKNOWN
-    reason_evidence: tuple[str, ...] = ()  # sentences, the strongest first
-
-
-class ChurnWarned(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="churn-warned.v1"):
-    """A churn episode (customer, rule, start) began, on ``churn-warnings``; only the scorer writes it."""
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant  # the start of the episode
-    revision: int
-    rule: str  # its name in the policy
-    kind: ChurnKind
-    severity: Literal["medium", "high"]
-    contact_within_hours: int  # the suggested deadline
-    evidence: ChurnEvidence
-
-
-class ChurnCleared(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="churn-cleared.v1"):
-    """A churn episode is over, on ``churn-warnings``; only the scorer writes it."""
-
-    event_id: Id
-    customer_id: Id
-    occurred_at: Instant
-    revision: int
-    rule: str
-    started_at: Instant
-    cause: EpisodeEnd
-
-
-class CutOffsComputed(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cut-offs-computed.v1"
-):
-    """New cut-offs of the whole base, on ``cut-offs``; written by the owner of lane 0."""
-
-    event_id: Id
-    occurred_at: Instant
-    version: int
-    active: int  # customers in the percentiles
-    cut_offs: CutPoints | None  # null when nobody is active
-    tied: tuple[int, ...]  # per edge: customers who stand exactly at it
-
-
-Input = PurchaseRecorded | ProductBrowsed | CampaignResponded
+# About one customer: what the scorer's lanes read.
+Input = (
+    PurchaseRecorded
+    | PurchaseCorrected
+    | ProductBrowsed
+    | CampaignResponded
+    | CustomerDescribed
+    | ReferralMade
+    | ServiceContactRecorded
+    | FeedbackGiven
+    | TierPinned
+    | TierUnpinned
+    | ChurnReasonCorrected
+)
+Published = Input | ProductListed  # all that others publish: what a file of events may hold
 Output = TierChanged | ChurnWarned | ChurnCleared | CutOffsComputed
-Event = Input | TimeReached | Output
+Event = Published | TimeReached | Output
 
 ALL_EVENTS: tuple[type[msgspec.Struct], ...] = (
     PurchaseRecorded,
+    PurchaseCorrected,
     ProductBrowsed,
     CampaignResponded,
+    CustomerDescribed,
+    ReferralMade,
+    ServiceContactRecorded,
+    FeedbackGiven,
+    TierPinned,
+    TierUnpinned,
+    ChurnReasonCorrected,
+    ProductListed,
     TimeReached,
     TierChanged,
     ChurnWarned,

@@ -8,12 +8,33 @@ from typing import Final
 
 from aiokafka.partitioner import murmur2
 
-from schemas.events import CampaignResponded, Input, ProductBrowsed, PurchaseRecorded
+from schemas.events import (
+    ChurnReasonCorrected,
+    CustomerDescribed,
+    FeedbackGiven,
+    Input,
+    PurchaseCorrected,
+    ReferralMade,
+    ServiceContactRecorded,
+    TierPinned,
+    TierUnpinned,
+)
 from schemas.times import MINUTE_MS, to_ms
 from schemas.wire import HEADERS_MAX, KEY_BYTES_MAX, Reason, Refused, decode
 from services.lanes.work import DeadLetter, Record
 
 FUTURE_MS_MAX: Final = 10 * MINUTE_MS
+# Kinds that the core does not know yet: checked like all others, acknowledged, and dropped.
+NOT_YET_SCORED: Final = (
+    PurchaseCorrected,
+    CustomerDescribed,
+    ReferralMade,
+    ServiceContactRecorded,
+    FeedbackGiven,
+    TierPinned,
+    TierUnpinned,
+    ChurnReasonCorrected,
+)
 
 
 @dataclass(slots=True)
@@ -25,13 +46,16 @@ class Intake:
 
 
 def read(records: Iterable[Record], *, wall_ms: int) -> Intake:
-    """Decode every record strictly, in order."""
+    """Decode every record strictly, in order; kinds that are not scored yet count as applied."""
     intake = Intake()
     for record in records:
         try:
-            intake.events.append((record, event_of(record, wall_ms=wall_ms)))
+            event = event_of(record, wall_ms=wall_ms)
         except Refused as refused:
             intake.dead_letters.append(dead_letter(record, refused))
+            continue
+        if type(event) not in NOT_YET_SCORED:
+            intake.events.append((record, event))
     return intake
 
 
@@ -46,15 +70,24 @@ def event_of(record: Record, *, wall_ms: int) -> Input:
     if record.key is not None and len(record.key) > KEY_BYTES_MAX:
         raise Refused(Reason.SIZE, f"the key has {len(record.key)} bytes, more than {KEY_BYTES_MAX}")
     event = decode(record.topic, record.value)
-    if not isinstance(event, PurchaseRecorded | ProductBrowsed | CampaignResponded):
+    if not isinstance(event, Input):
         raise Refused(
             Reason.VERSION, "time-reached.v1 is written by replays, and this lane follows the wall clock"
         )
     if record.key != event.customer_id.encode():
         raise Refused(Reason.KEY, "the record's key is not its customer_id")
-    if wall_ms and to_ms(event.occurred_at) > wall_ms + FUTURE_MS_MAX:
-        raise Refused(Reason.TIME, "the event is dated more than 10 minutes after the wall clock")
+    if wall_ms:
+        _refuse_future(event, wall_ms + FUTURE_MS_MAX)
     return event
+
+
+def _refuse_future(event: Input, latest_ms: int) -> None:
+    if to_ms(event.occurred_at) > latest_ms:
+        raise Refused(Reason.TIME, "the event is dated more than 10 minutes after the wall clock")
+    if not isinstance(event, PurchaseCorrected) or event.purchase is None:
+        return
+    if to_ms(event.purchase.occurred_at) > latest_ms:
+        raise Refused(Reason.TIME, "the purchase is dated more than 10 minutes after the wall clock")
 
 
 def partition_of(customer_id: str, partitions: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from typing import Final
 
-from schemas.events import CampaignResponded, ProductBrowsed
+from schemas.events import CampaignResponded, Input, ProductBrowsed
 from schemas.times import to_ms
 from services.scorer.core.identity import body_crc, stable_hash
 from services.scorer.core.state import Sighting, State
@@ -18,14 +18,20 @@ _ANSWERS: Final = frozenset({"clicked", "liked", "answered", "converted"})
 BROWSE_WORDS: Final = {"viewed": "viewed", "asked": "asked about", "carted": "put into the cart"}
 
 
-def sighting_of(event: ProductBrowsed | CampaignResponded) -> Sighting:
-    """Return what is remembered of a browse or a response."""
+def sighting_of(event: Input) -> Sighting:
+    """Return what is remembered of a browse or a response.
+
+    Raises:
+        TypeError: it is neither; who calls must not give what he does not score.
+    """
     kind: str
     if isinstance(event, ProductBrowsed):
         topic, kind, competitor = "browses", event.action, event.competitor or ""
         subject = f"{event.sku} ({event.category}, {event.brand})"[:_SUBJECT_CHARACTERS_MAX]
-    else:
+    elif isinstance(event, CampaignResponded):
         topic, kind, competitor, subject = "campaign-responses", event.response, "", event.campaign_id
+    else:
+        raise TypeError(f"{type(event).__name__} is neither a browse nor a response")
     return Sighting(
         to_ms(event.occurred_at),
         stable_hash(f"{topic}/{event.event_id}"),  # event ids are unique per topic
