@@ -207,11 +207,6 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
     sampled_day: int = 0  # local day on which metrics that move with time were last measured
 
-    @property
-    def bin(self) -> int | None:
-        """The histogram's bin: the score of an active customer, None for everybody else."""
-        return self.score if self.orders else None
-
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)
@@ -244,5 +239,5 @@ def _from_format_1(state: State) -> State:
     state.responses = b"".join(time_ms.to_bytes(8, "little") for time_ms in answers)
     if state.last_opened_ms is not None:
         state.openings = state.last_opened_ms.to_bytes(8, "little")
-    state.heard = state.contacts
+    state.mentions = tuple(Mention(one.time_ms, one.competitor) for one in state.recent if one.competitor)
     return state

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.events import ScoreParts
-from schemas.tiers import Tier
 from services.scorer.core import facts
 from services.scorer.core.contacts import cause_of, contact_ms
 from services.scorer.core.effects import usual_gap_days
@@ -25,9 +24,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     settled_ms: int
     score: int
     parts: ScoreParts
-    ranked_tier: Tier | None
+    ranked_tier: str | None
     ranked_since_ms: int
-    tier: Tier | None
+    tier: str | None
     tier_since_ms: int
     spend_minor: int  # net, never below 0
     orders: int
@@ -49,7 +48,7 @@ def summary(state: State, policy: Policy) -> Summary:
         customer_id=state.customer_id,
         settled_ms=state.settled_ms,
         score=state.score,
-        parts=parts_of(state.net_minor, state.orders, state.purchase_days, policy),
+        parts=parts_of(state, policy),
         ranked_tier=state.ranked,
         ranked_since_ms=state.ranked_since_ms,
         tier=state.tier,

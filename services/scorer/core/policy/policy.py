@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
 
 from schemas.events import CutPoints
-from schemas.times import DAY_MS, HOUR_MS
+from schemas.times import DAY_MS, HOUR_MS, to_ms
 from services.scorer.core.currencies import exponent_of
-from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, CompetitorRule, FrequencyRule, SilenceRule
+from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, FrequencyRule, SilenceRule
 from services.scorer.core.policy.fault import Days, Fault, Name, Positive
 from services.scorer.core.policy.ladder import Ladder
-from services.scorer.core.policy.scoring import Bonus, Weight
+from services.scorer.core.policy.scoring import MOVE_WITH_TIME, Bonus, Weight
+
+if TYPE_CHECKING:
+    from services.scorer.core.state import State
 
 Rate = Annotated[Decimal, Meta(description="base units for one unit of the currency")]
 
@@ -54,6 +57,7 @@ class Policy(
     bonus: tuple[Bonus, ...] = ()
     tiers: Ladder = Ladder()
     churn: tuple[ChurnRules, ...] = DEFAULT_RULES
+    tags: bool = False  # infer preference tags; keeps categories and brands by month
 
     def __post_init__(self) -> None:
         """Refuse what can't be a policy, and load the time zone once."""
@@ -166,11 +170,26 @@ class Policy(
                 at=("time_zone",),
             ) from None
 
+    def bin_of(self, state: State) -> int | None:
+        """Return the histogram's bin: the score of an active customer, None for everybody else."""
+        return state.score if state.orders >= self.tiers.orders_min else None
+
     def local_day(self, at_ms: int) -> int:
         """Return the business day of an instant, as a proleptic ordinal (only differences mean anything)."""
         if self._is_utc:  # the usual zone, at a tenth of the cost
             return at_ms // DAY_MS
         return datetime.fromtimestamp(at_ms // 1_000, self.zone).toordinal()
+
+    def next_midnight_ms(self, at_ms: int) -> int:
+        """Return the first instant of the next local day; where clocks leave it out, the first there is."""
+        if self._is_utc:
+            return (at_ms // DAY_MS + 1) * DAY_MS
+        day = datetime.fromtimestamp(at_ms // 1_000, self.zone).date()
+        midnight_ms = at_ms
+        while midnight_ms <= at_ms:
+            day += timedelta(days=1)
+            midnight_ms = to_ms(datetime(day.year, day.month, day.day, tzinfo=self.zone))
+        return midnight_ms
 
     @cached_property
     def _is_utc(self) -> bool:
@@ -226,15 +245,42 @@ class Policy(
         """Whether an opened campaign breaks some silence."""
         return any(isinstance(rule, SilenceRule) and rule.opened_counts for rule in self.churn)
 
+    def has_rule(self, *kinds: type) -> bool:
+        """Return whether the policy has a churn rule of one of these kinds."""
+        return not self._kinds.isdisjoint(kinds)
+
     @cached_property
-    def heeds_competitors(self) -> bool:
-        """Whether a mention of a competitor is at once a warning."""
-        return any(isinstance(rule, CompetitorRule) for rule in self.churn)
+    def _kinds(self) -> frozenset[type]:
+        return frozenset(type(rule) for rule in self.churn)
 
     @cached_property
     def measured(self) -> frozenset[str]:
         """The metrics that the score is made of."""
         return frozenset(one.metric for one in (*self.score, *self.bonus))
+
+    @cached_property
+    def keeps_interests(self) -> bool:
+        """Whether categories and brands are kept by month: for metrics, or for preference tags."""
+        return self.tags or not _OF_INTERESTS.isdisjoint(self.measured)
+
+    @cached_property
+    def keeps_months(self) -> bool:
+        """Whether anything is kept by month."""
+        return self.keeps_interests or not _OF_MONTHS.isdisjoint(self.measured)
+
+    @cached_property
+    def samples_daily(self) -> bool:
+        """Whether the score has a metric that moves with time alone."""
+        return not MOVE_WITH_TIME.isdisjoint(self.measured)
+
+    @cached_property
+    def anonymous_ids(self) -> frozenset[str]:
+        """The ids that stand for many people."""
+        return frozenset(self.anonymous)
+
+
+_OF_INTERESTS: Final = frozenset({"category_share", "brand_share", "browse_interest"})
+_OF_MONTHS: Final = frozenset({"interactions", "margin"})
 
 
 def any_months(rules: tuple[ChurnRules, ...]) -> bool:

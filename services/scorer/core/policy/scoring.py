@@ -27,6 +27,18 @@ METRICS: Final = (
     "assets",
     "predicted_value",
 )
+# Measured at local midnights as well; a test holds this together with the metrics themselves.
+MOVE_WITH_TIME: Final = frozenset(
+    {
+        "recency",
+        "category_share",
+        "brand_share",
+        "browse_interest",
+        "interactions",
+        "margin",
+        "predicted_value",
+    }
+)
 Metric = Annotated[str, Meta(description="the name of a metric: " + ", ".join(METRICS))]
 
 
