@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 import msgspec
@@ -117,6 +118,7 @@ class ModelBasis(msgspec.Struct, frozen=True, kw_only=True, tag="model"):
     within_days: int
     probability_alive: float
     threshold: float
+    last_purchase_day: date
 
 
 class DisengagedBasis(msgspec.Struct, frozen=True, kw_only=True, tag="disengaged"):

@@ -11,6 +11,7 @@ from schemas.events import (
     CampaignResponded,
     ChurnCleared,
     ChurnWarned,
+    CutPoint,
     Input,
     ProductBrowsed,
     PurchaseRecorded,
@@ -25,10 +26,22 @@ from services.scorer.core.state import State
 
 POLICY = Policy.default()
 T0 = to_ms(datetime.fromisoformat("2024-01-01T12:00:00+00:00"))
-CUTS = Cuts(high_18=5_000, high_20=4_800, high_22=4_600, low_18=1_500, low_20=1_700, low_22=1_900)
+
+
+def cuts_at(high: tuple[int, int, int], low: tuple[int, int, int]) -> Cuts:
+    """Return cuts of the default ladder: each edge as (enter, plain, leave)."""
+    return Cuts(
+        points=(
+            CutPoint(above="high_value", enter=high[0], plain=high[1], leave=high[2]),
+            CutPoint(above="regular", enter=low[0], plain=low[1], leave=low[2]),
+        )
+    )
+
+
+CUTS = cuts_at((5_000, 4_800, 4_600), (1_900, 1_700, 1_500))
 _numbers = count(1)
 
-ResponseKind = Literal["delivered", "opened", "clicked", "converted", "unsubscribed"]
+ResponseKind = Literal["delivered", "opened", "clicked", "liked", "answered", "converted", "unsubscribed"]
 
 
 def at(day: float) -> int:
@@ -153,9 +166,9 @@ class Life:
         for one in self.effects:
             if isinstance(one, ChurnWarned):
                 start = to_ms(one.occurred_at)
-                found.append((one.rule.value, "warned", start, start))
+                found.append((one.rule, "warned", start, start))
             elif isinstance(one, ChurnCleared):
-                found.append((one.rule.value, one.cause.value, to_ms(one.started_at), to_ms(one.occurred_at)))
+                found.append((one.rule, one.cause.value, to_ms(one.started_at), to_ms(one.occurred_at)))
         return found
 
     def _take(self, step: Step) -> None:

@@ -16,7 +16,7 @@ from schemas.tiers import EpisodeEnd
 from services.scorer.core import effects
 from services.scorer.core.churn import rules
 from services.scorer.core.contacts import cause_of, contact_ms, first_after
-from services.scorer.core.policy import DisengagedRule, SilenceRule
+from services.scorer.core.policy import DisengagedRule, ModelRule, SilenceRule
 from services.scorer.core.state import NEVER_MS, PASSED, Episode, State
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def review(draft: Draft, at_ms: int, known_until_ms: int) -> None:
 def forget(state: State, horizon_ms: int) -> None:
     """Drop from a draft's state the episodes that no fact from ``horizon_ms`` on can touch."""
     if state.episodes:
-        state.episodes = tuple(
-            one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms
-        )
+        state.episodes = tuple(one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms)
 
 
 def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> None:
@@ -148,7 +146,7 @@ def _end_open(draft: Draft, at_ms: int) -> None:
     by_name = {rule.name: rule for rule in draft.policy.churn}
     state.episodes = tuple(
         _settle(draft, by_name[one.rule], one, at_ms, exists=True)
-        if one.rule in by_name and (one.end_ms == 0 or one.end_ms == at_ms)
+        if one.rule in by_name and one.end_ms in {0, at_ms}
         else one
         for one in state.episodes
     )
@@ -157,17 +155,19 @@ def _end_open(draft: Draft, at_ms: int) -> None:
 def _after_contact(state: State, policy: Policy) -> tuple[int, ...]:
     """Return the next starts after a contact that came in order.
 
-    Silences are known at once. The others only begin later than thought, so what is known of them stands:
-    it fires early, finds nothing and looks anew.
+    Silences and crossings are known at once. Of the others what was known stands: another contact only
+    lets them begin later, so they fire early, find nothing and look anew.
     """
-    return tuple(
-        _or_never(rules.next_silence_ms(state, policy, rule))
-        if isinstance(rule, SilenceRule)
-        else known
-        if known != NEVER_MS
-        else rules.first_look_ms(state, policy, rule)
-        for rule, known in zip(policy.churn, state.starts, strict=True)
-    )
+    starts = []
+    for rule, known_ms in zip(policy.churn, state.starts, strict=True):
+        if isinstance(rule, SilenceRule):
+            start_ms = rules.next_silence_ms(state, policy, rule)
+            starts.append(NEVER_MS if start_ms is None else start_ms)
+        elif isinstance(rule, ModelRule):
+            starts.append(rules.next_crossing_ms(state, policy, rule))
+        else:
+            starts.append(known_ms if known_ms != NEVER_MS else rules.first_look_ms(state, rule))
+    return tuple(starts)
 
 
 def _ahead(state: State, policy: Policy, rule: ChurnRules, known_until_ms: int) -> int:
@@ -176,7 +176,3 @@ def _ahead(state: State, policy: Policy, rule: ChurnRules, known_until_ms: int) 
     starts = rules.starts(state, policy, rule)
     ahead = (one.at_ms for one in starts if one.at_ms >= known_until_ms and not one.sure)
     return min((at_ms for at_ms in ahead if at_ms not in decided), default=NEVER_MS)
-
-
-def _or_never(at_ms: int | None) -> int:
-    return NEVER_MS if at_ms is None else at_ms

@@ -134,7 +134,9 @@ def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
     old = facts.find_event(state.purchases, news.purchase)
     told_ms = min(news.fact.time_ms if news.fact is not None else NEVER_MS, news.time_ms)
     if told_ms < horizon_ms or (old is not None and old.time_ms < horizon_ms):
-        raise Refused(Reason.LATE, "the purchase is older than what is remembered; its correction can't count")
+        raise Refused(
+            Reason.LATE, "the purchase is older than what is remembered; its correction can't count"
+        )
     return False
 
 
@@ -211,7 +213,7 @@ def _hear(draft: Draft, time_ms: int) -> None:
     if draft.policy.heeds_openings:
         latest_ms = max(latest_ms, state.last_opened_ms or 0)
     if state.episodes:
-        latest_ms = max(latest_ms, max(one.start_ms for one in state.episodes))
+        latest_ms = max(latest_ms, *(one.start_ms for one in state.episodes))
     if time_ms < latest_ms or (state.first_purchase_ms is not None and time_ms < state.first_purchase_ms):
         draft.news_is_late = True
     draft.heard = True

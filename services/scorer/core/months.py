@@ -47,7 +47,7 @@ def bought_share(months: Iterable[Month], kind: Kind, of: tuple[str, ...]) -> fl
     return named / every if every else 0.0
 
 
-def noted(  # noqa: PLR0913 -- one for each thing that a month counts
+def noted(
     months: tuple[Month, ...],
     number: int,
     *,

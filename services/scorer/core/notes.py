@@ -39,8 +39,8 @@ from services.scorer.core.state import (
 
 if TYPE_CHECKING:
     from schemas.events import ProductBrowsed, PurchaseRecorded
-    from services.scorer.core.facts import Fact
     from services.scorer.core.draft import Draft
+    from services.scorer.core.facts import Fact
     from services.scorer.core.news import Note
     from services.scorer.core.policy import Policy
     from services.scorer.core.state import State

@@ -23,7 +23,9 @@ def starts(state: State, _policy: Policy, rule: DisengagedRule) -> list[Start]:
     found += [
         Start(_too_long_ms(case, rule))
         for case in state.cases
-        if case.kind == "complaint" and case.opened_ms != NEVER_MS and case.solved_ms > _too_long_ms(case, rule)
+        if case.kind == "complaint"
+        and case.opened_ms != NEVER_MS
+        and case.solved_ms > _too_long_ms(case, rule)
     ]
     return sorted(one for one in found if one.at_ms >= first_ms)
 

@@ -120,4 +120,3 @@ def _binomial(at_most: int, trials: int, share: float) -> float:
     return sum(
         comb(trials, hits) * share**hits * (1 - share) ** (trials - hits) for hits in range(at_most + 1)
     )
-

@@ -81,14 +81,13 @@ def is_noted(rule: ChurnRules) -> bool:
     return isinstance(rule, CompetitorRule | DisengagedRule)
 
 
-def first_look_ms(state: State, policy: Policy, rule: ChurnRules) -> int:
+def first_look_ms(state: State, rule: ChurnRules) -> int:
     """Return when to look at the rule for the first time after a contact; early is allowed."""
-    if isinstance(rule, FrequencyRule):
-        return state.settled_ms + rule.recent_days * DAY_MS
-    if isinstance(rule, ModelRule):
-        return model.first_look_ms(state, policy, rule)
+    if isinstance(rule, FrequencyRule) and state.last_purchase_ms is not None:
+        return state.last_purchase_ms + rule.recent_days * DAY_MS
     return NEVER_MS
 
 
 next_silence_ms = silence.next_start_ms
+next_crossing_ms = model.next_start_ms
 resolved_ms = disengaged.resolved_ms

@@ -13,6 +13,7 @@ from services.scorer.core.metrics import (
     largest_order,
     margin,
     orders,
+    predicted_value,
     purchase_cycle,
     recency,
     referrals,
@@ -26,6 +27,7 @@ BY_NAME: dict[str, Metric] = {
     for one in (
         spend,
         orders,
+        predicted_value,
         repurchase_rate,
         largest_order,
         purchase_cycle,

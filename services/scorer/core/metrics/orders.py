@@ -13,5 +13,8 @@ def measure(state: State, _policy: Policy, _of: tuple[str, ...]) -> float:
 
 
 METRIC = Metric(
-    name="orders", unit="orders", meaning="Orders in the window that were not fully returned.", measure=measure
+    name="orders",
+    unit="orders",
+    meaning="Orders in the window that were not fully returned.",
+    measure=measure,
 )

@@ -14,9 +14,7 @@ Probability = Annotated[float, Meta(gt=0, lt=1)]
 Months = Annotated[int, Meta(ge=1, le=36)]
 
 
-class _Rule(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, dict=True
-):
+class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """What every rule has."""
 
     name: Name
@@ -25,7 +23,7 @@ class _Rule(
     tiers: tuple[str, ...] = ()  # only for customers ranked so at the start; empty: for everybody
 
 
-class SilenceRule(_Rule, tag_field="rule", tag="silence"):
+class SilenceRule(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="silence"):
     """Nothing was heard for so long: no purchase and no response."""
 
     days: Annotated[int, Meta(ge=7, le=1_100)] | None = None
@@ -42,7 +40,7 @@ class SilenceRule(_Rule, tag_field="rule", tag="silence"):
             )
 
 
-class FrequencyRule(_Rule, tag_field="rule", tag="frequency"):
+class FrequencyRule(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="frequency"):
     """Buys seldom by the customer's own standard: half as often as before, or less.
 
     The past is the time before the recent days; with a younger customer as much of it as there is.
@@ -60,18 +58,20 @@ class FrequencyRule(_Rule, tag_field="rule", tag="frequency"):
     orders_min: Positive = 4  # in the past; fewer are too little history to say anything
 
 
-class CompetitorRule(_Rule, tag_field="rule", tag="competitor"):
+class CompetitorRule(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="competitor"):
     """Browsed a competitor, or asked about one."""
 
 
-class ModelRule(_Rule, tag_field="rule", tag="model"):
+class ModelRule(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="model"):
     """The purchase model gives little hope: P(no purchase in the next days) is over a threshold."""
 
     within_days: Days = 180
     threshold: Probability = 0.70
+    quiet_days: Days = 30  # after a purchase: nobody is called back the day after he came
+    accept_degenerate: bool = False  # a fit in which nobody drops out still tells P(no purchase)
 
 
-class DisengagedRule(_Rule, tag_field="rule", tag="disengaged"):
+class DisengagedRule(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="disengaged"):
     """Unsubscribed, or complained and found no solution in time."""
 
     complaint_days: Annotated[int, Meta(ge=1, le=90)] = 7

@@ -18,7 +18,7 @@ WHOLE: Final = 100
 SCORE_MAX: Final = 10_000
 
 
-class Level(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Level(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One tier of the ladder."""
 
     name: Name
@@ -33,9 +33,7 @@ class Edge(NamedTuple):
     from_top: bool
 
 
-class Ladder(
-    msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class Ladder(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """The levels, the best first, and what keeps customers from flapping between them.
 
     By percentile exactly one level has no ``percent``: the rest. The levels above it count their share
@@ -122,9 +120,7 @@ class Ladder(
             )
         for index, level in enumerate(upper):
             if level.at_least is None:
-                raise Fault(
-                    f"{level.name} has no threshold", remedy="give it at_least", at=("levels", index)
-                )
+                raise Fault(f"{level.name} has no threshold", remedy="give it at_least", at=("levels", index))
             if self.by == "score" and level.at_least > SCORE_MAX:
                 raise Fault(
                     f"{level.name} begins at {level.at_least:g}, and a score ends at {SCORE_MAX}",

@@ -16,7 +16,8 @@ from msgspec import Meta
 from schemas.events import CutPoints
 from schemas.times import DAY_MS, HOUR_MS, to_ms
 from services.scorer.core.currencies import exponent_of
-from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, FrequencyRule, SilenceRule
+from services.scorer.core.models.parameters import Model
+from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, FrequencyRule, ModelRule, SilenceRule
 from services.scorer.core.policy.fault import Days, Fault, Name, Positive
 from services.scorer.core.policy.ladder import Ladder
 from services.scorer.core.policy.scoring import MOVE_WITH_TIME, Bonus, Weight
@@ -33,9 +34,7 @@ DEFAULT_WEIGHTS: Final = (
 )
 
 
-class Policy(
-    msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """The three-tier default policy; every part of it may be another.
 
     Raises:
@@ -57,6 +56,7 @@ class Policy(
     bonus: tuple[Bonus, ...] = ()
     tiers: Ladder = Ladder()
     churn: tuple[ChurnRules, ...] = DEFAULT_RULES
+    model: Model | None = None  # predicted behaviour, as ``tierstream fit`` finds it
     tags: bool = False  # infer preference tags; keeps categories and brands by month
 
     def __post_init__(self) -> None:
@@ -121,12 +121,31 @@ class Policy(
                     remedy="shorten past_days or recent_days",
                     at=("churn", index, "past_days"),
                 )
+            if isinstance(rule, ModelRule):
+                self._check_model(rule, ("churn", index))
             if isinstance(rule, SilenceRule) and shortest_days(rule) > self.window_days + self.lateness_days:
                 raise Fault(
                     f"the rule {rule.name} looks further back than anything is remembered",
                     remedy=f"keep it within {self.window_days + self.lateness_days} days",
                     at=("churn", index),
                 )
+
+    def _check_model(self, rule: ModelRule, at: tuple[str | int, ...]) -> None:
+        if self.model is None:
+            raise Fault(
+                f"the rule {rule.name} needs a model",
+                remedy="fit one with tierstream fit and put it into the section model",
+                at=at,
+            )
+        if self.model.purchases.degenerate and not rule.accept_degenerate:
+            share = self.model.purchases.dropout_share
+            raise Fault(
+                f"the model is degenerate: by it {share:.2g} of the customers drop out at a purchase, so nobody "
+                f"is ever gone, and the rule {rule.name} can't warn by it",
+                remedy="leave the rule out and warn by silence, or set accept_degenerate: true to warn by "
+                "P(no purchase) alone",
+                at=at,
+            )
 
     @classmethod
     def default(cls, *, currency: str = "USD", time_zone: str = "UTC") -> Self:
@@ -147,7 +166,7 @@ class Policy(
         return msgspec.convert(body, cls)  # msgspec's ValidationError is a ValueError
 
     def to_json(self) -> dict[str, Any]:
-        """Return the policy as a JSON object; what is as in the default policy is left out."""
+        """Return the policy as a JSON object, whole: a later version may have other defaults."""
         return dict(msgspec.to_builtins(self))
 
     @cached_property
@@ -190,6 +209,12 @@ class Policy(
             day += timedelta(days=1)
             midnight_ms = to_ms(datetime(day.year, day.month, day.day, tzinfo=self.zone))
         return midnight_ms
+
+    def midnight_ms(self, day: int) -> int:
+        """Return the first instant of a business day, as ``local_day`` numbers them."""
+        if self._is_utc:
+            return day * DAY_MS
+        return to_ms(datetime.fromordinal(day).replace(tzinfo=self.zone))
 
     @cached_property
     def _is_utc(self) -> bool:
@@ -256,7 +281,7 @@ class Policy(
     @cached_property
     def measured(self) -> frozenset[str]:
         """The metrics that the score is made of."""
-        return frozenset(one.metric for one in (*self.score, *self.bonus))
+        return frozenset([*(one.metric for one in self.score), *(one.metric for one in self.bonus)])
 
     @cached_property
     def keeps_interests(self) -> bool:

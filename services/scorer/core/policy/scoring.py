@@ -42,9 +42,7 @@ MOVE_WITH_TIME: Final = frozenset(
 Metric = Annotated[str, Meta(description="the name of a metric: " + ", ".join(METRICS))]
 
 
-class Weight(
-    msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class Weight(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """One metric's share of the score. ``normaliser`` maps its value to 0..1.
 
     log: ln(1 + value / unit) / ln(1 + reference / unit) · linear: value / reference ·
@@ -75,7 +73,7 @@ class Weight(
         return share if self.normaliser == "linear" else 1.0 - share
 
 
-class Bonus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Bonus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Points on top of the weighted score, for each unit of a metric."""
 
     metric: Metric
