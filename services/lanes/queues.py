@@ -155,7 +155,7 @@ class LaneQueues:
                     head.timestamp_ms < until_ms or (inclusive and head.timestamp_ms == until_ms)
                 ):
                     break
-                if replaying and queue.marker():
+                if replaying and head.key is None and queue.marker():
                     break
                 taken.append(records.popleft())
         return Taken(taken, self.positions) if taken else None
@@ -168,9 +168,10 @@ class LaneQueues:
                 if replaying:
                     return None
                 continue
-            if replaying and queue.marker():
+            head = queue.records[0]
+            if replaying and head.key is None and queue.marker():
                 continue
-            heads.append((queue.records[0].timestamp_ms, topic))
+            heads.append((head.timestamp_ms, topic))
         if not heads:
             return None
         heads.sort()
