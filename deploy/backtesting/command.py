@@ -31,7 +31,7 @@ ALONE_BYTES_MAX: Final = 5_000_000  # below it other processes cost more than th
 CHURN_DAYS: Final = 90
 
 
-def backtest(
+def backtest(  # noqa: PLR0917 -- typer reads a command's options from its parameters
     events: Annotated[
         list[Path],
         typer.Option(

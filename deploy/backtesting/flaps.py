@@ -37,7 +37,9 @@ class Flaps:
         """
         for effect in effects:
             if isinstance(effect, TierChanged) and effect.ranked_previous != effect.ranked_current:
-                self._move(who, Move(effect.ranked_previous, effect.ranked_current, to_ms(effect.occurred_at)))
+                self._move(
+                    who, Move(effect.ranked_previous, effect.ranked_current, to_ms(effect.occurred_at))
+                )
 
     def count(self) -> int:
         """Return how many there were; the replay is over."""

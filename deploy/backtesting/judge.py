@@ -15,7 +15,7 @@ the history, which is the end of everybody's observation.
   than E) in which the rule warned at all before the next purchase, if one came. Early silence warns of
   each of them, a response apart.
 - ``base_rate`` is what a warning at random would reach: the share of customer-days (active customers at local
-  midnights up to E - H) after which H of silence came.
+  midnights up to E - H) after which H of silence came. A purchase at midnight itself comes after it.
 """
 
 from __future__ import annotations

@@ -75,9 +75,7 @@ def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
         "tiers": tier_rows(seen),
         "shown": shown_rows(seen),
         "flaps": flap_figures(seen),
-        "rules": [
-            rule_figures(rule, judgement.rules[rule], judgement) for rule in sorted(judgement.rules)
-        ],
+        "rules": [rule_figures(rule, judgement.rules[rule], judgement) for rule in sorted(judgement.rules)],
         "base_rate": _share(judgement.silent_days, judgement.days),
         "lost": judgement.lost,
         "silences": judgement.silences,
@@ -96,20 +94,7 @@ def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
 def tier_rows(seen: Seen) -> list[dict[str, Any]]:
     """Return ranked tiers of the active customers, largest mean first, and the lapsed."""
     lapsed = Tier.LAPSED.value
-    rows = []
-    for tier in _by_size(seen, lambda sizes: sizes.ranked):
-        rows.append(
-            {
-                "tier": tier,
-                "customers": seen.end.ranked[tier],
-                "share": _share(seen.end.ranked[tier], _everybody(seen.end)),
-                "share_of_active": _share(seen.end.ranked[tier], seen.end.ranked.total()),
-                "mean_share": _mean((one.ranked[tier], _everybody(one)) for one in seen.midnights),
-                "mean_share_of_active": _mean(
-                    (one.ranked[tier], one.ranked.total()) for one in seen.midnights
-                ),
-            }
-        )
+    rows = [_ranked_row(seen, tier) for tier in _by_size(seen, lambda sizes: sizes.ranked)]
     gone = {
         "tier": lapsed,
         "customers": seen.end.shown[lapsed],
@@ -119,6 +104,17 @@ def tier_rows(seen: Seen) -> list[dict[str, Any]]:
         "mean_share_of_active": None,
     }
     return [*rows, gone]
+
+
+def _ranked_row(seen: Seen, tier: str) -> dict[str, Any]:
+    return {
+        "tier": tier,
+        "customers": seen.end.ranked[tier],
+        "share": _share(seen.end.ranked[tier], _everybody(seen.end)),
+        "share_of_active": _share(seen.end.ranked[tier], seen.end.ranked.total()),
+        "mean_share": _mean((one.ranked[tier], _everybody(one)) for one in seen.midnights),
+        "mean_share_of_active": _mean((one.ranked[tier], one.ranked.total()) for one in seen.midnights),
+    }
 
 
 def shown_rows(seen: Seen) -> list[dict[str, Any]]:
@@ -214,23 +210,21 @@ def _flaps(flaps: dict[str, Any]) -> Table:
 
 
 def _rules(report: dict[str, Any]) -> Table:
-    table = _table(
-        "rule", "warnings", "judged", "precision", "recall", "lead days, median", "mean", "of silences"
-    )
+    table = _table("rule", "warnings", "judged", "precision", "recall", "lead days", "of silences")
     for row in report["rules"]:
         table.add_row(
             *(row["rule"], f"{row['warnings']:,}", f"{row['judged']:,}"),
             *(_percent(row["precision"]), _percent(row["recall"])),
-            *(_figure(row["lead_days_median"], "{:.1f}"), _figure(row["lead_days_mean"], "{:.1f}")),
+            _figure(row["lead_days_median"], "{:.1f}"),
             _percent(row["recall_of_silences"]),
         )
-    table.add_row("[dim]at random[/]", "", "", _percent(report["base_rate"]), "", "", "", "")
+    table.add_row("[dim]at random[/]", "", "", _percent(report["base_rate"]), "", "", "")
     return table
 
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for name in others:
         table.add_column(name, justify="right")
     return table

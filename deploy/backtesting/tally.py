@@ -94,9 +94,7 @@ def sizes_of(share: Share, raw: Share) -> Sizes:
     known = np.array(
         [share.tiers.index(name) if name in share.tiers else len(share.tiers) for name in raw.tiers]
     )
-    sizes.differing = int(
-        np.count_nonzero((known[np.frombuffer(raw.ranked, np.uint8)] != ranked) & active)
-    )
+    sizes.differing = int(np.count_nonzero((known[np.frombuffer(raw.ranked, np.uint8)] != ranked) & active))
     return sizes
 
 

@@ -105,9 +105,7 @@ def tables(outcome: Outcome) -> Tables:
             for row in outcome.cut_rows
         ],
         "tier changes": [astuple(one) for one in _settled(changes)],
-        "warnings": sorted(
-            (*key, *end) for one in outcome.watched for key, end in one.warned.items()
-        ),
+        "warnings": sorted((*key, *end) for one in outcome.watched for key, end in one.warned.items()),
         "dead letters": sorted(outcome.counts.refused.items()),
     }
 

@@ -154,7 +154,9 @@ class Crowd:
         """Return the cuts of each policy, from every share's histograms."""
         self.version += 1
         found = []
-        for variant, (policy, shares) in enumerate(zip(self.policies, zip(*histograms, strict=True), strict=True)):
+        for variant, (policy, shares) in enumerate(
+            zip(self.policies, zip(*histograms, strict=True), strict=True)
+        ):
             total = _sum(shares)
             cuts = cuts_of(total, policy)
             self.cut_rows.append(CutRow(variant, self.version, at_ms, sum(total), cuts))
