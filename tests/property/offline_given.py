@@ -75,13 +75,13 @@ class Collector:
         return self
 
 
-def run(path: Path, policy: Policy, *, processes: int = 0) -> Outcome:
+def run(path: Path, policy: Policy, *, processes: int = 0, watcher: type[Collector] = Collector) -> Outcome:
     """Replay a file; 0 processes is this one, alone."""
     history = read([path], partitions=max(1, processes))
     stretches = Dealer(history, Plan(ZoneInfo(policy.time_zone)), WALL_MS).stretches()
     if processes:
-        return replay_in_processes(stretches, [policy], Collector, processes=processes)
-    return replay(stretches, [policy], Collector())
+        return replay_in_processes(stretches, [policy], watcher, processes=processes)
+    return replay(stretches, [policy], watcher())
 
 
 Tables = dict[str, list[tuple[object, ...]]]

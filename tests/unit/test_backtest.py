@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
+from typer.testing import CliRunner
 
 from deploy.backtesting.command import backtest_files, without_hysteresis
 from deploy.backtesting.flaps import Flaps
 from deploy.backtesting.report import print_tables
+from deploy.cli import app
 from deploy.history import MalformedError
 from schemas.events import PurchaseRecorded, TierChanged
 from schemas.times import from_ms
@@ -244,3 +247,53 @@ def test_an_empty_file_is_no_history(tmp_path: Path) -> None:
     """It says what to give instead."""
     with pytest.raises(MalformedError, match="no events in"):
         report(tmp_path)
+
+
+# -- the command ------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_tables_and_writes_json(tmp_path: Path) -> None:
+    """The same figures in both, and what they mean."""
+    events, out = tmp_path / "history.jsonl", tmp_path / "report.json"
+    events.write_bytes(b"".join(encode(event) + b"\n" for event in two_who_fell_silent()))
+
+    done = CliRunner().invoke(app, ["backtest", "--events", str(events), "--json", str(out)])
+
+    found = json.loads(out.read_text())
+    assert done.exit_code == 0, done.output
+    assert rule(found)["precision"] == pytest.approx(2 / 3, abs=1e-6)
+    assert "early_silence" in done.output
+    assert "66.7%" in done.output
+    assert set(found) >= {
+        "events",
+        "customers",
+        "from",
+        "to",
+        "time_zone",
+        "policy",
+        "tiers",
+        "flaps",
+        "rules",
+    }
+    assert found["definitions"]["true_warning"].startswith("no purchase in the 90 days after the warning")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--currency", "DOLLAR"], "not an ISO 4217 code"),
+        (["--time-zone", "Mars/Olympus"], "not an IANA time zone"),
+        (["--json", "nowhere/report.json"], "there is no folder"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_is_read(
+    options: list[str], said: str, tmp_path: Path
+) -> None:
+    """It says what is wrong with it."""
+    events = tmp_path / "history.jsonl"
+    events.write_text("not read\n")
+
+    done = CliRunner().invoke(app, ["backtest", "--events", str(events), *options])
+
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
