@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from deploy.backtesting.command import backtest
 from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
 from deploy.export import export as export_files
@@ -105,6 +106,9 @@ def demo(
 ) -> None:
     """Replay a year of 2,469 real households, then go on live with synthetic shoppers."""
     report(run_demo(console, once=once))
+
+
+app.command()(backtest)
 
 
 def wait(running: Session) -> None:
