@@ -22,7 +22,7 @@ def draw(path: Path, buckets: Sequence[Bucket], *, title: str, held_out_days: in
 
     Without pyplot, so no display is needed and nothing global is left behind.
     """
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     labels = [f"{bucket.label}\nn={bucket.customers:,}" for bucket in buckets]
@@ -43,9 +43,11 @@ def draw(path: Path, buckets: Sequence[Bucket], *, title: str, held_out_days: in
         places = list(range(len(labels)))
         axes.plot(places, actual, "o-", color=_ACTUAL, label="actual")
         axes.plot(places, expected, "s--", color=_EXPECTED, label="expected")
-        axes.set_xticks(places, labels, fontsize=7)
+        axes.set_xticks(places, labels, fontsize=6.5)
         axes.set_xlabel("repeat purchase days before")
         axes.set_title(what, fontsize=10)
+        if number == 1:
+            axes.set_yscale("symlog", linthresh=1)  # the few who come weekly must not flatten the many
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)

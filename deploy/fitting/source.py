@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy import history
 from deploy.fitting.errors import CanNotFitError
+from deploy.publish import partitions_of
 from schemas.events import PurchaseRecorded
 from schemas.topics import PURCHASES
 from schemas.wire import Refused, decode, decode_input
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-_STALLED_SECONDS: Final = 30
+STALLED_SECONDS: Final = 30
 _POLL_MS: Final = 1_000
 _ANY_PARTITIONS: Final = 1  # nothing is published from here
 
@@ -47,33 +48,41 @@ async def read_log(bootstrap: str, into: Purchases, progress: Progress | None = 
     over and counted: the scorer made it a dead letter long ago.
 
     Raises:
-        CanNotFitError: the topic is missing or empty, or Kafka gives nothing for half a minute.
+        PartitionsDifferError: the topics are missing.
+        CanNotFitError: Kafka gives nothing for half a minute, though there is more.
         KafkaError: Kafka can't be reached.
     """
+    partitions = [TopicPartition(PURCHASES.name, number) for number in range(await partitions_of(bootstrap))]
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # without a group nothing was committed, so it begins there
     )
     try:
         await consumer.start()
-        await _read(consumer, into, progress)
+        await drain(consumer, partitions, into, progress)
     finally:
         await consumer.stop()
 
 
-async def _read(consumer: AIOKafkaConsumer, into: Purchases, progress: Progress | None) -> None:
-    if PURCHASES.name not in await consumer.topics():
-        raise CanNotFitError(f"there is no topic {PURCHASES.name}: run tierstream migrate, or give --events")
-    numbers = consumer.partitions_for_topic(PURCHASES.name) or set()
-    partitions = [TopicPartition(PURCHASES.name, number) for number in sorted(numbers)]
+async def drain(
+    consumer: AIOKafkaConsumer,
+    partitions: list[TopicPartition],
+    into: Purchases,
+    progress: Progress | None = None,
+) -> None:
+    """Take what the partitions hold up to their present ends.
+
+    Raises:
+        CanNotFitError: Kafka gives nothing for half a minute, though there is more.
+    """
     consumer.assign(partitions)
     begins = await consumer.beginning_offsets(partitions)
-    ends = {at: end for at, end in (await consumer.end_offsets(partitions)).items() if end > begins[at]}
-    consumer.assign(list(ends))
-    for at in ends:
-        consumer.seek(at, begins[at])
-    total = sum(ends.values()) - sum(begins[at] for at in ends)
-    done, open_ones = 0, set(ends)
-    moved_at = asyncio.get_running_loop().time()
+    ends = await consumer.end_offsets(partitions)
+    total = sum(ends.values()) - sum(begins.values())
+    open_ones = {at for at in partitions if ends[at] > begins[at]}
+    done, moved_at = 0, asyncio.get_running_loop().time()
     while open_ones:
         batches = await consumer.getmany(*open_ones, timeout_ms=_POLL_MS)
         for at, records in batches.items():
@@ -86,8 +95,8 @@ async def _read(consumer: AIOKafkaConsumer, into: Purchases, progress: Progress 
         now = asyncio.get_running_loop().time()
         if batches:
             moved_at = now
-        elif now - moved_at > _STALLED_SECONDS:
-            raise CanNotFitError(f"Kafka gave nothing for {_STALLED_SECONDS} s: run tierstream doctor")
+        elif now - moved_at > STALLED_SECONDS:
+            raise CanNotFitError(f"Kafka gave nothing for {STALLED_SECONDS} s: run tierstream doctor")
         if progress is not None:
             progress(done, total)
 
