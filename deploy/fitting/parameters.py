@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 CUSTOMERS_MIN: Final = 100
 REPEAT_CUSTOMERS_MIN: Final = 30
-"""Four parameters from fewer have standard errors as large as themselves (CDNOW, random subsets)."""
+"""From fewer the standard errors are as large as the parameters. Source: 40 random subsets of the CDNOW
+sample each, MBG/NBD: of 50 customers (19 repeat buyers) 7 had no peak and median errors were 83 to 169 %; of
+100 (40) 6 and 59 to 103 %; of 200 (82) none and 43 to 68 %."""
 PARAMETERS: Final = ("r", "alpha", "a", "b")
 SPEND_PARAMETERS: Final = ("p", "q", "gamma")
 
