@@ -21,6 +21,7 @@ from deploy.backtesting.command import backtest
 from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
 from deploy.export import export as export_files
+from deploy.fit import fit
 from deploy.history import MalformedError
 from deploy.local.process import StartError
 from deploy.local.services import CrashLoopError
@@ -188,6 +189,8 @@ def doctor(
     if any(finding.remedy for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
+
+app.command()(fit)
 
 lanes_app = typer.Typer(no_args_is_help=True, help="Look after lanes by hand.")
 app.add_typer(lanes_app, name="lanes")

@@ -106,11 +106,9 @@ def backtest_files(
 
 
 def without_hysteresis(policy: Policy) -> Policy:
-    """Return the policy with no margin and no dwell: every customer in the tier of the plain cut.
-
-    It is for comparing only; ``replace`` does not ask for the one day that a policy in force needs.
-    """
-    return msgspec.structs.replace(policy, margin_percent=0, dwell_days=0)
+    """Return the policy with no margin and no dwell: every customer in the tier of the plain cut."""
+    ladder = msgspec.structs.replace(policy.tiers, margin_percent=0, dwell_days=0, soft_landing=False)
+    return msgspec.structs.replace(policy, tiers=ladder)
 
 
 def usual_processes(paths: Sequence[Path]) -> int:

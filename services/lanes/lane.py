@@ -198,7 +198,7 @@ class Lane:
         for record in taken.records:
             self._read_to_ms[self._topics[record.topic]] = record.timestamp_ms
         after = replace(self.row, offsets=taken.positions, numbers=numbers, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, wall_ms=self._wall_ms())
+        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
         await self._decide_and_commit(lambda c, seq: self._chunk(c, records, time_, seq), after)
         now = time.monotonic()
         self.last_progress = [now] * len(self.last_progress)
@@ -209,7 +209,7 @@ class Lane:
     async def _tend(self) -> bool:
         """Do the next thing that time asks for; False when there is nothing."""
         after = replace(self.row, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, wall_ms=self._wall_ms())
+        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
         return await self._decide_and_commit(lambda c, seq: self._service_work.tend(c, time_, seq), after)
 
     async def _reach(self, marker: Marker) -> None:

@@ -194,8 +194,8 @@ def test_without_hysteresis_nothing_else_changes() -> None:
     """The comparison is of margin and dwell alone."""
     raw = without_hysteresis(POLICY)
 
-    assert (raw.margin_percent, raw.dwell_ms) == (0, 0)
-    assert replace(raw, margin_percent=POLICY.margin_percent, dwell_days=POLICY.dwell_days) == POLICY
+    assert (raw.tiers.margin_percent, raw.tiers.dwell_ms, raw.tiers.soft_landing) == (0, 0, False)
+    assert replace(raw, tiers=POLICY.tiers) == POLICY
 
 
 def test_only_scores_that_a_cut_passed_over_are_concerned() -> None:

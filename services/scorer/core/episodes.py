@@ -65,6 +65,15 @@ def forget(state: State, horizon_ms: int) -> None:
         state.episodes = tuple(one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms)
 
 
+def abandon(draft: Draft, at_ms: int) -> None:
+    """End the open episodes of rules that the policy does not have."""
+    names = {rule.name for rule in draft.policy.churn}
+    for episode in draft.state.episodes:
+        if episode.rule not in names and episode.is_open:
+            effects.churn_cleared(draft, episode, at_ms, EpisodeEnd.RETRACTED)
+    draft.state.episodes = tuple(one for one in draft.state.episodes if one.rule in names)
+
+
 def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> None:
     """Derive one rule's episodes, and publish what differs."""
     state, policy = draft.state, draft.policy

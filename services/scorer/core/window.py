@@ -150,6 +150,13 @@ def move(state: State, now_ms: int, policy: Policy) -> None:
             return
 
 
+def reopen(state: State, now_ms: int, policy: Policy) -> None:
+    """Count a draft's window anew at ``now_ms``: the policy may have another length of it."""
+    state.settled_ms = now_ms
+    state.outside = facts.first_after(state.purchases, now_ms - policy.window_ms)
+    _recount(state, policy)
+
+
 def is_alone(state: State, fact: Fact) -> bool:
     """Whether no other fact sells or names the fact's order, so that it alone decides what it counts."""
     return not state.has_links or facts.is_alone(state.purchases, fact.order)

@@ -11,21 +11,20 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from schemas.events import Input
+from schemas.events import Input, ProductListed
 from schemas.times import to_ms
 from schemas.wire import Refused, decode_input
-from services.scorer import records
 from services.scorer.core.cuts import Cuts, Histogram, cuts_of
 from services.scorer.core.draft import Step
 from services.scorer.core.policy import Policy
 from services.scorer.offline.share import Share
 
 # Kinds of input that the core does not take up; the lanes drop the same ones.
-NOT_SCORED: tuple[type, ...] = getattr(records, "NOT_YET_SCORED", ())
+NOT_SCORED: Final = ProductListed  # about no customer
 
 
 class Stretch(NamedTuple):

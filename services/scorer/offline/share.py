@@ -112,7 +112,7 @@ class Share:
         if step.moved[0] != step.moved[1]:
             count_move(self.histogram, step.moved)
         self.scores[who] = state.score
-        self.active[who] = state.bin is not None
+        self.active[who] = self.policy.bin_of(state) is not None
         if step.effects:
             self.ranked[who], self.shown[who] = self._code(state.ranked), self._code(state.tier)
         due_ms = next_due_ms(state, self.policy, self.cuts)
