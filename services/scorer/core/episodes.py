@@ -84,8 +84,8 @@ def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> 
         episode, start = decided.get(start_ms), starts.get(start_ms)
         exists = start is not None or start_ms < frozen_ms
         if episode is None:
-            if start is None or not _has_begun(start, at_ms, known_until_ms):
-                continue  # it may still be prevented
+            if start is None or start_ms < frozen_ms or not _has_begun(start, at_ms, known_until_ms):
+                continue  # it was decided and forgotten, or may still be prevented
             if _is_covered(decided, start_ms, rules.pause_ms(rule)):
                 continue
             episode = _raise(draft, rule, start_ms)
