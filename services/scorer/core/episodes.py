@@ -29,8 +29,9 @@ End = tuple[int, EpisodeEnd]
 
 def next_start_ms(state: State, policy: Policy) -> int:
     """Return the earliest instant at which an episode may begin; it may be early, never late."""
-    if len(state.starts) == len(policy.churn):
-        return min(state.starts, default=NEVER_MS)
+    starts = state.starts
+    if len(starts) == len(policy.churn):
+        return min(starts) if starts else NEVER_MS
     return NEVER_MS if state.ranked is None else state.settled_ms  # never looked at under this policy
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.scorer.core import facts
+from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
     from services.scorer.core.facts import Fact
@@ -162,10 +163,10 @@ def is_alone(state: State, fact: Fact) -> bool:
     return not state.has_links or facts.is_alone(state.purchases, fact.order)
 
 
-def next_expiry_ms(state: State, policy: Policy) -> int | None:
+def next_expiry_ms(state: State, policy: Policy) -> int:
     """Return when the oldest fact leaves the window; its order may have left before, never after."""
     if state.outside * facts.SIZE == len(state.purchases):
-        return None
+        return NEVER_MS
     return facts.time_at(state.purchases, state.outside) + policy.window_ms
 
 
