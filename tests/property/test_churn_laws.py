@@ -93,7 +93,7 @@ def happenings(draw: st.DrawFn, day: int, number: int) -> Input:  # noqa: PLR091
             return msgspec.structs.replace(told, event_id=name)
 
 
-_RARE = ("browse", "pin", "refer", "complaint", "solved", "liked")
+_RARE = ("browse", "browse", "pin", "refer", "complaint", "solved", "liked")
 
 
 @st.composite
