@@ -92,7 +92,7 @@ def _work(world: World, lane: int) -> ScorerWork:
     crowd = empty_histogram()
     for customer, its_lane in enumerate(world.lane_of):
         if its_lane == lane:
-            count_move(crowd, (None, world.lives[customer % len(world.lives)].state.bin))
+            count_move(crowd, (None, POLICY.bin_of(world.lives[customer % len(world.lives)].state)))
     cut_offs = CutOffs(1, world.begins_ms, complete=False, cuts=world.cuts)
     return ScorerWork(
         board=Board(), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
