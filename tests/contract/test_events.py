@@ -27,6 +27,7 @@ from schemas.wire import Reason, Refused, decode, decode_input, encode, key_of, 
 from services.scorer.core.policy import Policy
 from services.scorer.core.referral import referral_of
 from services.scorer.core.score import parts_of, score_of
+from services.scorer.core.state import State
 from tests.contract.poison import wrong_objects
 
 ROOT = Path(schemas.__file__).parent
@@ -165,10 +166,17 @@ def test_the_proof_in_the_example_recomputes() -> None:
     proof = example(next(event for event in ALL_EVENTS if type_of(event) == "tier-changed.v1"))["proof"]
     parts = proof["parts"]
     policy = Policy.default(currency="EUR")
-    facts = (parts["spend_minor"], parts["orders"], parts["purchase_days"])
-    assert score_of(*facts, policy) == proof["score"]
-    assert msgspec.to_builtins(parts_of(*facts, policy)) == pytest.approx(parts)
-    assert proof["score"] >= proof["cut_offs"]["high_18"]
+    state = State(
+        customer_id="c",
+        settled_ms=0,
+        net_minor=parts["spend_minor"],
+        orders=parts["orders"],
+        purchase_days=parts["purchase_days"],
+    )
+    assert score_of(state, policy) == proof["score"]
+    for made, shown in zip(parts_of(state, policy).points, parts["points"], strict=True):
+        assert msgspec.to_builtins(made) == pytest.approx(shown)
+    assert proof["score"] >= proof["cut_offs"]["points"][0]["enter"]
 
 
 # A schema can't say these: formats are notes in it, JSON has one kind of number, and the end of text is

@@ -88,7 +88,7 @@ async def test_another_ladder_is_shown_with_its_own_names(database_url: str) -> 
         churn=(),
         tiers=Ladder(
             levels=(Level(name="gold", percent=5), Level(name="silver", percent=15), Level(name="tin")),
-        )
+        ),
     )
     async with desk(database_url, customers=6) as rig:
         await rig.database.execute(

@@ -200,7 +200,8 @@ def test_without_hysteresis_nothing_else_changes() -> None:
 
 def test_only_scores_that_a_cut_passed_over_are_concerned() -> None:
     """A cut from a to b concerns a to b - 1, upwards and downwards; the first cuts concern everybody."""
-    moved = replace(CUTS, high_18=CUTS.high_18 + 3, low_22=CUTS.low_22 - 2)
+    high, low = CUTS.points
+    moved = replace(CUTS, points=(replace(high, enter=high.enter + 3), replace(low, enter=low.enter - 2)))
     passed = crossed(CUTS, moved)
 
     assert passed is not None

@@ -12,6 +12,7 @@ from schemas.events import (
     CompetitorBasis,
     DisengagedBasis,
     FrequencyBasis,
+    Input,
     ModelBasis,
     SilenceBasis,
 )
@@ -291,7 +292,8 @@ def test_the_highest_revision_counts_whichever_comes_first() -> None:
     first = sale(at(10), 5_000)
     second, third = corrected(first, 2, amount_minor=700), corrected(first, 3, amount_minor=900)
 
-    for order in ([first, second, third], [third, second, first], [second, first, third]):
+    orders: list[list[Input]] = [[first, second, third], [third, second, first], [second, first, third]]
+    for order in orders:
         lived = life().happens(*order)
         assert lived.facts == (900, 1, 1)
         assert lived.known.lifetime_net_minor == 900
