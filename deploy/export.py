@@ -28,7 +28,7 @@ _TIER_CHANGES: Final = """
 SELECT customer_id, revision, at_ms, previous, current, ranked_previous, ranked_current, cause, causation_id
 FROM tier_changes ORDER BY at_ms, customer_id, revision"""
 _WARNINGS: Final = """
-SELECT customer_id, rule, started_ms, severity, ended_ms, ended_by
+SELECT customer_id, rule, started_ms, severity, ended_ms, ended_by, kind, evidence
 FROM warnings ORDER BY started_ms, customer_id, rule"""
 _TASKS: Final = """
 SELECT task_key, customer_id, playbook, kind, team, urgency, state, created_at, due_at, assigned_to, outcome,
@@ -37,6 +37,12 @@ FROM tasks ORDER BY created_at, task_key"""
 _DEAD_LETTERS: Final = """
 SELECT topic, partition, "offset", reason, detail, key, value FROM dead_letters
 ORDER BY topic, partition, "offset" """
+
+
+class _Evidence(msgspec.Struct):
+    """The one field of a warning's evidence that has a column."""
+
+    reason: str = "unknown"
 
 
 def _at(ms: int | None) -> str:
@@ -57,7 +63,11 @@ def _tier_change(row: Any, _policy: Policy) -> Row:
 
 
 def _warning(row: Any, _policy: Policy) -> Row:
-    return (row[0], row[1], _at(row["started_ms"]), row[3], _at(row["ended_ms"]), row[5] or "")
+    reason = msgspec.json.decode(row["evidence"], type=_Evidence).reason
+    return (
+        *(row[0], row[1], _at(row["started_ms"]), row[3], _at(row["ended_ms"]), row[5] or ""),
+        *(row["kind"], reason),
+    )
 
 
 def _task(row: Any, _policy: Policy) -> Row:
@@ -83,7 +93,11 @@ FILES: Final[dict[str, File]] = {
         _TIER_CHANGES,
         _tier_change,
     ),
-    "warnings.csv": ("customer_id rule started_at severity ended_at ended_by", _WARNINGS, _warning),
+    "warnings.csv": (
+        "customer_id rule started_at severity ended_at ended_by kind reason",
+        _WARNINGS,
+        _warning,
+    ),
     "tasks.csv": (
         (
             "task_key customer_id playbook kind team urgency state created_at due_at assigned_to outcome"
