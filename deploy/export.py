@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from deploy.policies import stored_in
 from schemas.times import from_ms
 from services.scorer.core.policy import Policy
 from services.scorer.core.state import decode_state
@@ -100,21 +101,25 @@ FILES: Final[dict[str, tuple[str, str, Callable[[Any, Policy], Row]]]] = {
 }
 
 
-async def export(database_url: str, folder: Path, policy: Policy) -> dict[str, int]:
+async def export(database_url: str, folder: Path, policy: Policy | None = None) -> dict[str, int]:
     """Write every file from one snapshot; return how many lines each one has, without its header.
 
+    Customers are shown by the policy in force, unless another is given.
+
     Raises:
+        NoPolicyError: none is in force.
         OSError: the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            by = policy or (await stored_in(connection)).policy
+            folder.mkdir(parents=True, exist_ok=True)
             for name, (header, query, line) in FILES.items():
                 cursor = aiter(connection.cursor(query, prefetch=PREFETCH))
                 counts[name] = await _write(
-                    folder / name, header.split(), (line(row, policy) async for row in cursor)
+                    folder / name, header.split(), (line(row, by) async for row in cursor)
                 )
     finally:
         await connection.close()

@@ -106,11 +106,9 @@ def scalar(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _INTEGRAL_MAX else repr(value)
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, int):
+    if isinstance(value, float) and value.is_integer() and abs(value) < _INTEGRAL_MAX:
+        return str(int(value))
+    if isinstance(value, (int, float, Decimal)):
         return str(value)
     text = str(value)
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:

@@ -74,8 +74,8 @@ def started(name: str, *, currency: str | None = None, time_zone: str | None = N
     )
     for key, value in (("currency", currency), ("time_zone", time_zone)):
         if value is not None:
-            line = f"{key}: {scalar(value)}"
-            text = re.sub(rf"(?m)^{key}: [^\s#]+", lambda _match, line=line: line, text, count=1)
+            (line,) = re.findall(rf"(?m)^{key}: [^\s#]+", text)
+            text = text.replace(line, f"{key}: {scalar(value)}", 1)
     read_policy(text, source=f"template {found.name}")
     return text
 
