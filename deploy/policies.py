@@ -17,7 +17,6 @@ import msgspec
 from services.scorer.core.policy import Policy
 from services.scorer.policies import (
     Mistake,
-    NoSuchTemplateError,
     PolicyError,
     read_policy,
     read_policy_file,
@@ -124,7 +123,8 @@ def choose(name: str | None, *, currency: str | None = None, time_zone: str | No
     """Return the policy of a file or template, or the default one; the options win over what it says.
 
     Raises:
-        PolicyError: it is no policy, or there is neither file nor template of that name.
+        PolicyError: it is no policy.
+        NoSuchTemplateError: there is neither file nor template of that name.
         OSError: the file can't be read.
     """
     if name is not None and _is_file(name):
@@ -136,13 +136,8 @@ def choose(name: str | None, *, currency: str | None = None, time_zone: str | No
         # The text would say something else than what is in force: write it anew.
         changed = write_policy(_replaced(policy, name, changes))
         return Chosen(read_policy(changed, source=name), changed)
-    try:
-        text = started(name or "default", currency=currency, time_zone=time_zone)
-        return Chosen(read_policy(text, source=f"template {name}"), text)
-    except NoSuchTemplateError as error:
-        what, _, known = str(error).partition("; ")
-        remedy = f"{known}; or give a file that ends in .yaml"
-        raise PolicyError(str(name), [Mistake(1, 1, "", what, remedy)]) from None
+    text = started(name or "default", currency=currency, time_zone=time_zone)
+    return Chosen(read_policy(text, source=f"template {name}"), text)
 
 
 def _is_file(name: str) -> bool:

@@ -50,6 +50,8 @@ def chosen(policy: str | None, currency: str | None, time_zone: str | None) -> C
         if policy is None:  # the option is wrong, not a file
             raise typer.BadParameter("; ".join(_words(error))) from None
         raise refused(error) from None
+    except NoSuchTemplateError as error:
+        raise typer.BadParameter(f"{error}; or give a file") from None
     except OSError as error:
         raise typer.BadParameter(f"{policy}: {error.strerror or error}; give a file that is there") from None
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from msgspec import Meta
 
+from services.scorer.policies.writing import scalar
+
 
 class Expected(NamedTuple):
     """What is expected of a value."""
@@ -46,11 +48,13 @@ def expected(wanted: Any) -> Expected:
 
 
 def _bounds(meta: Meta) -> str:
-    low = (
-        f" above {meta.gt:g}" if meta.gt is not None else f" from {meta.ge:g}" if meta.ge is not None else ""
-    )
+    low = ""
+    if meta.gt is not None:
+        low = f" above {scalar(meta.gt)}"
+    elif meta.ge is not None:
+        low = f" from {scalar(meta.ge)}"
     if meta.lt is not None:
-        return f"{low} and below {meta.lt:g}"
-    if meta.le is not None and meta.le < 10**9:  # larger bounds are there for the machine alone
-        return f"{low} to {meta.le:g}" if meta.gt is None else f"{low}, at most {meta.le:g}"
-    return low or ""
+        return f"{low} and below {scalar(meta.lt)}"
+    if meta.le is not None:
+        return f"{low} to {scalar(meta.le)}" if meta.gt is None else f"{low}, at most {scalar(meta.le)}"
+    return low

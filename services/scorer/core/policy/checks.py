@@ -118,16 +118,16 @@ def _rates(policy: Parts) -> Iterator[Fault]:
                 remedy="take it out of rates, or change currency",
                 at=("rates", code),
             )
-        elif not (rate.is_finite() and RATE_MIN <= rate <= RATE_MAX):
-            yield Fault(
-                f"the rate of {code} is {rate}",
-                remedy=f"give the {policy.currency} that one {code} is worth, from 1e-9 to 1e9",
-                at=("rates", code),
-            )
         elif len(rate.as_tuple().digits) > RATE_DIGITS_MAX:
             yield Fault(
                 f"the rate of {code} has more than {RATE_DIGITS_MAX} digits",
                 remedy="round it",
+                at=("rates", code),
+            )
+        elif not (rate.is_finite() and RATE_MIN <= rate <= RATE_MAX):
+            yield Fault(
+                f"the rate of {code} is {rate}",
+                remedy=f"give the {policy.currency} that one {code} is worth, from 1e-9 to 1e9",
                 at=("rates", code),
             )
 
