@@ -99,6 +99,11 @@ class Converter:
         tag = str(structs[0].__struct_config__.tag_field)
         given = node.values.get(tag)
         if given is None:
+            typo = nearest(tag, node.values.keys() - set(hints_of(structs[0])))
+            if typo is not None:
+                what = f"there is no key {shown(typo)} here"
+                self.note((*path, typo), what, f"did you mean {tag}?", place=node.keys[typo])
+                return None
             self.note(path, f"the key {tag} is missing", f"add {tag}: with one of " + ", ".join(by_tag))
             return None
         text = given.text if isinstance(given, ScalarNode) else ""
