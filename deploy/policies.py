@@ -143,7 +143,7 @@ def choose(name: str | None, *, currency: str | None = None, time_zone: str | No
 def _is_file(name: str) -> bool:
     """Return whether a file is meant; a template's name is a template's, whatever lies around."""
     path = Path(name)
-    is_template = name in {one.name for one in templates()}
+    is_template = name.replace("-", "_") in {one.name for one in templates()}
     return path.suffix in _SUFFIXES or (not is_template and path.is_file())
 
 

@@ -153,6 +153,12 @@ def tiers(*levels: str, by: str = "percentile", more: str = "") -> str:
             "no level has that name (by default: the file has no section churn); name one of gold, rest",
             id="a default rule for a level that is not there",
         ),
+        pytest.param(
+            "score:\n  - {metric: spend, weight: 1, reference: 1, unit: 1e11}\n", 2,
+            "score[0].unit: the unit 1e+11 of spend does not go with the reference 1; choose a unit below",
+            id="a logarithm that bends nowhere",
+        ),
+        pytest.param("rates: {EUR: 1." + "1" * 40 + "}\n", 1, "has more than 28 digits; round it", id="many digits"),
         pytest.param("churn:\n  -\trule: x\n", 2, "a tab", id="a tab"),
         pytest.param("name:\n\t- a\n", 2, "a tab where the indentation is; indent with spaces", id="a tab that indents"),
         pytest.param("name: a\nscore: [1, 2\n", 3, "no YAML: expected ',' or ']'", id="an open bracket"),

@@ -185,12 +185,10 @@ def _without_none(wanted: Any, node: Node) -> Any:
 
 def _structs_of(wanted: Any) -> tuple[type[msgspec.Struct], ...]:
     """Return the structs that the type is, or is one of."""
+    if get_origin(wanted) is tuple:
+        return ()
     parts = get_args(wanted) or (wanted,)
-    return (
-        tuple(part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct))
-        if (get_origin(wanted) is not tuple)
-        else ()
-    )
+    return tuple(part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct))
 
 
 def _whole(items: Iterable[Any]) -> Any:
