@@ -33,21 +33,21 @@ from deploy.migrate import (
     migrate_database,
     migrate_topics,
 )
+from deploy.policies import NoPolicyError
+from deploy.policy_commands import Currency, PolicyOption, TimeZone, chosen, policy_app
 from deploy.publish import partitions_of
 from deploy.publish import publish as publish_history
 from deploy.replay import Plan
 from deploy.skip import CanNotSkipError, skip
 from deploy.summary import Summary, summarize
-from services.scorer.core.policy import Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(policy_app, name="policy")
 console = Console(stderr=True)
 EXIT_REFUSED: Final = 2
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130  # typer's answer to Ctrl-C
 
-Currency = Annotated[str, typer.Option(help="the base currency, ISO 4217")]
-TimeZone = Annotated[str, typer.Option(help="whose midnights and business days count, IANA")]
 Bootstrap = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP")]
 DatabaseUrl = Annotated[str, typer.Option(envvar="DATABASE_URL")]
 
@@ -61,8 +61,9 @@ def local(
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="end when the events are wholly dealt with")] = False,
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
+    policy: PolicyOption = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
     summary: Annotated[Path | None, typer.Option(help="write counts here, as JSON")] = None,
     export: Annotated[Path | None, typer.Option(help="write CSV files into this folder")] = None,
     lanes: Annotated[int, typer.Option(min=1, max=256, help="partitions of every topic, for life")] = 8,
@@ -75,7 +76,7 @@ def local(
     if once and not events:
         raise typer.BadParameter("--once needs --events: without events there is nothing to wait for")
     options = Options(
-        policy=_policy(currency, time_zone),
+        policy=chosen(policy, currency, time_zone).policy,
         lanes=lanes,
         scorers=scorers,
         data_dir=data_dir,
@@ -95,7 +96,7 @@ def local(
             if summary is not None:
                 summary.write_text(json.dumps(done.to_json(), indent=2) + "\n")
         if export is not None:
-            asyncio.run(export_files(running.stack.database_url, export, options.policy))
+            asyncio.run(export_files(running.stack.database_url, export))
             console.print(f"exported to {export}")
         if not once:
             wait(running)
@@ -150,14 +151,15 @@ def migrate(
     replication: Annotated[
         int, typer.Option(min=1, max=9, help="replicas of every topic; 3 in production")
     ] = 1,
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
+    policy: PolicyOption = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
 ) -> None:
     """Bring the schema to its head, make missing topics, and put the first policy in force."""
-    policy = _policy(currency, time_zone)
+    first = chosen(policy, currency, time_zone)
     migrate_database(database_url)
     made = asyncio.run(migrate_topics(kafka_bootstrap, lanes=lanes, replication=replication))
-    asyncio.run(activate_first(database_url, policy))
+    asyncio.run(activate_first(database_url, first.policy, first.source))
     console.print("schema at its head; topics made: " + (", ".join(made) or "none, all were there"))
 
 
@@ -165,11 +167,9 @@ def migrate(
 def export(
     folder: Annotated[Path, typer.Argument(help="where the CSV files go")],
     database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
 ) -> None:
     """Write customers, cut-offs, tier changes, warnings, tasks and dead letters as CSV, from one snapshot."""
-    counts = asyncio.run(export_files(database_url, folder, _policy(currency, time_zone)))
+    counts = asyncio.run(export_files(database_url, folder))
     for name, count in counts.items():
         console.print(f"{folder / name}: {count:,}")
 
@@ -208,13 +208,6 @@ def lanes_skip(
     console.print(asyncio.run(skip(database_url, service, lane, topic, to)))
 
 
-def _policy(currency: str, time_zone: str) -> Policy:
-    try:
-        return Policy.default(currency=currency, time_zone=time_zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 EXPECTED: Final = (
     MalformedError,
     StartError,
@@ -222,6 +215,7 @@ EXPECTED: Final = (
     StalledError,
     PartitionsDifferError,
     PolicyDiffersError,
+    NoPolicyError,
     CanNotSkipError,
 )
 

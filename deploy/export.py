@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from deploy.cut_columns import CutColumns
+from deploy.policies import stored_in
 from schemas.times import from_ms
 from services.scorer.core.policy import Policy
 from services.scorer.core.state import decode_state
@@ -114,22 +115,26 @@ FILES: Final[dict[str, File]] = {
 }
 
 
-async def export(database_url: str, folder: Path, policy: Policy) -> dict[str, int]:
+async def export(database_url: str, folder: Path, policy: Policy | None = None) -> dict[str, int]:
     """Write every file from one snapshot; return how many lines each one has, without its header.
 
+    Customers are shown by the policy in force, unless another is given.
+
     Raises:
+        NoPolicyError: none is in force.
         OSError: the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            files = FILES | {"cutoffs.csv": await _cut_offs_file(connection, policy)}
+            by = policy or (await stored_in(connection)).policy
+            folder.mkdir(parents=True, exist_ok=True)
+            files = FILES | {"cutoffs.csv": await _cut_offs_file(connection, by)}
             for name, (header, query, line) in files.items():
                 cursor = aiter(connection.cursor(query, prefetch=PREFETCH))
                 counts[name] = await _write(
-                    folder / name, header.split(), (line(row, policy) async for row in cursor)
+                    folder / name, header.split(), (line(row, by) async for row in cursor)
                 )
     finally:
         await connection.close()

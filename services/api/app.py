@@ -13,7 +13,7 @@ from fastapi.routing import APIRouter
 from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
-from services.api import customer_routes, health, ops, pages, problems, sign_in, stream, task_routes
+from services.api import customer_routes, health, ops, pages, policies, problems, sign_in, stream, task_routes
 from services.api.access import Gate, Staff, check_every_route
 from services.api.database import open_engine
 from services.api.headers import Outermost
@@ -72,6 +72,7 @@ def build(settings: ApiSettings, registry: CollectorRegistry | None = None) -> F
     problems.install(app)
     for router in (health.router, sign_in.router, task_routes.router, customer_routes.router, ops.router):
         app.include_router(router)
+    app.include_router(policies.router)
     app.include_router(stream.router)
     app.include_router(_own_description(app))
     app.include_router(pages.router)

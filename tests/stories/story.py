@@ -45,13 +45,13 @@ class Story:
         """Return an instant of the day that no other event of the story has."""
         return datetime.combine(datetime.fromisoformat(date), NOON, UTC) + timedelta(minutes=len(self.events))
 
-    def add(self, kind: str, date: str, who: str, **fields: Any) -> None:
+    def add(self, type_: str, date: str, who: str, **fields: Any) -> None:
         """Let something happen."""
         at = self.at(date)
         number = len(self.events)
         self.events.append(
             {
-                "type": kind,
+                "type": type_,
                 "event_id": f"{self.name}-{number}",
                 "customer_id": who,
                 "occurred_at": at.isoformat(),

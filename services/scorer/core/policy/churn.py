@@ -83,3 +83,8 @@ DEFAULT_RULES: tuple[ChurnRules, ...] = (
     SilenceRule(name="early_silence", days=90),
     SilenceRule(name="high_value_silence", days=180, tiers=("high_value",), severity="high"),
 )
+
+
+def shortest_days(rule: SilenceRule) -> int:
+    """Return the fewest days that the rule's length can have: no month has less than 28."""
+    return rule.days if rule.days is not None else 28 * (rule.months or 0)

@@ -9,8 +9,9 @@ from msgspec import Meta
 Days: TypeAlias = Annotated[int, Meta(ge=1, le=3_660)]
 Percent: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
-Positive: TypeAlias = Annotated[int, Meta(ge=1)]
-PositiveFloat: TypeAlias = Annotated[float, Meta(gt=0)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+# Inside these bounds sums, products and quotients of such numbers stay finite.
+PositiveFloat: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]
 Name: TypeAlias = Annotated[
     str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z", description="1 to 40 of a-z 0-9 _, a letter first")
 ]

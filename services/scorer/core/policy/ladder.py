@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from schemas.events import CutPoint, CutPoints
 from schemas.tiers import LAPSED
 from schemas.times import DAY_MS
-from services.scorer.core.policy.fault import Days, Fault, Name, Percent, Positive, PositiveFloat
+from services.scorer.core.policy.fault import Fault, Name, Percent, Positive, PositiveFloat
 
 LEVELS_MIN, LEVELS_MAX = 2, 12
 WHOLE: Final = 100
@@ -49,7 +50,7 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     )
     # Hysteresis: percentage points of rank, or percent of a fixed threshold.
     margin_percent: Percent = 2
-    dwell_days: Days | Literal[0] = 90  # no downgrade within this time of the last change
+    dwell_days: Annotated[int, Meta(ge=0, le=3_660)] = 90  # no downgrade within this time of the last change
     soft_landing: bool = True  # at most one level down per change
     orders_min: Positive = 1  # in the window; with fewer one is outside the percentiles
 

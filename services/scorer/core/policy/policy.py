@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -17,8 +16,9 @@ from schemas.events import CutPoints
 from schemas.times import DAY_MS, HOUR_MS, to_ms
 from services.scorer.core.currencies import exponent_of
 from services.scorer.core.models.parameters import Model
-from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, FrequencyRule, ModelRule, SilenceRule
-from services.scorer.core.policy.fault import Days, Fault, Name, Positive
+from services.scorer.core.policy.checks import CHECKS, zone_of
+from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, SilenceRule, shortest_days
+from services.scorer.core.policy.fault import Days, Name, Positive
 from services.scorer.core.policy.ladder import Ladder
 from services.scorer.core.policy.scoring import MOVE_WITH_TIME, Bonus, Weight
 
@@ -43,6 +43,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
 
     name: Name = "default"
     currency: str = "USD"  # the base currency, ISO 4217
+    accepts: tuple[str, ...] = ()  # the currencies that purchases come in: each needs a rate
     rates: dict[str, Rate] = {}  # other currencies; a purchase is converted once, when it is taken up
     time_zone: str = "UTC"  # IANA; business days and midnights follow it
 
@@ -61,91 +62,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
 
     def __post_init__(self) -> None:
         """Refuse what can't be a policy, and load the time zone once."""
-        _ = self.exponent, self.zone
-        self._check_rates()
-        self._check_weights()
-        self._check_rules()
-
-    def _check_rates(self) -> None:
-        for code, rate in self.rates.items():
-            try:
-                exponent_of(code)
-            except ValueError as error:
-                raise Fault(str(error), remedy="mend the code", at=("rates", code)) from None
-            if not (rate.is_finite() and rate > 0):
-                raise Fault(
-                    f"the rate of {code} is {rate}",
-                    remedy=f"give the {self.currency} that one {code} is worth, above 0",
-                    at=("rates", code),
-                )
-
-    def _check_weights(self) -> None:
-        total = sum(weight.weight for weight in self.score)
-        if not math.isclose(total, 1.0, abs_tol=1e-9):
-            raise Fault(
-                f"the weights add up to {total:.6g}, not 1",
-                remedy="change them so that they add up to 1",
-                at=("score",),
-            )
-        seen: set[tuple[str, tuple[str, ...]]] = set()
-        for index, weight in enumerate(self.score):
-            if (weight.metric, weight.of) in seen:
-                raise Fault(
-                    f"the metric {weight.metric} is weighed twice",
-                    remedy="weigh it once",
-                    at=("score", index, "metric"),
-                )
-            seen.add((weight.metric, weight.of))
-
-    def _check_rules(self) -> None:
-        seen: set[str] = set()
-        for index, rule in enumerate(self.churn):
-            if rule.name in seen:
-                raise Fault(
-                    f"two churn rules are named {rule.name}",
-                    remedy="give each its own name",
-                    at=("churn", index, "name"),
-                )
-            seen.add(rule.name)
-            for place, tier in enumerate(rule.tiers):
-                if tier not in self.tiers.level_of:
-                    raise Fault(
-                        f"the rule {rule.name} is for {tier}, and no level has that name",
-                        remedy="name one of " + ", ".join(self.tiers.names),
-                        at=("churn", index, "tiers", place),
-                    )
-            if isinstance(rule, FrequencyRule) and rule.recent_days + rule.past_days > self.window_days:
-                raise Fault(
-                    f"the rule {rule.name} compares {rule.recent_days} with {rule.past_days} days, "
-                    f"more than the window's {self.window_days}",
-                    remedy="shorten past_days or recent_days",
-                    at=("churn", index, "past_days"),
-                )
-            if isinstance(rule, ModelRule):
-                self._check_model(rule, ("churn", index))
-            if isinstance(rule, SilenceRule) and shortest_days(rule) > self.window_days + self.lateness_days:
-                raise Fault(
-                    f"the rule {rule.name} looks further back than anything is remembered",
-                    remedy=f"keep it within {self.window_days + self.lateness_days} days",
-                    at=("churn", index),
-                )
-
-    def _check_model(self, rule: ModelRule, at: tuple[str | int, ...]) -> None:
-        if self.model is None:
-            raise Fault(
-                f"the rule {rule.name} needs a model",
-                remedy="fit one with tierstream fit and put it into the section model",
-                at=at,
-            )
-        if self.model.purchases.degenerate and not rule.accept_degenerate:
-            share = self.model.purchases.dropout_share
-            raise Fault(
-                f"the model is degenerate: by it {share:.2g} of the customers drop out at a purchase, so nobody "
-                f"is ever gone, and the rule {rule.name} can't warn by it",
-                remedy="leave the rule out and warn by silence, or set accept_degenerate: true to warn by "
-                "P(no purchase) alone",
-                at=at,
-            )
+        for check in CHECKS:
+            for fault in check.faults(self):
+                raise fault
+        _ = self.zone
 
     @classmethod
     def default(cls, *, currency: str = "USD", time_zone: str = "UTC") -> Self:
@@ -172,22 +92,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     @cached_property
     def exponent(self) -> int:
         """Decimals of the currency."""
-        try:
-            return exponent_of(self.currency)
-        except ValueError as error:
-            raise Fault(str(error), remedy="mend the code", at=("currency",)) from None
+        return exponent_of(self.currency)
 
     @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone of business days."""
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise Fault(
-                f"{self.time_zone!r} is not an IANA time zone",
-                remedy="give one such as UTC or Europe/London",
-                at=("time_zone",),
-            ) from None
+        return zone_of(self.time_zone)
 
     def bin_of(self, state: State) -> int | None:
         """Return the histogram's bin: the score of an active customer, None for everybody else."""
@@ -311,8 +221,3 @@ _OF_MONTHS: Final = frozenset({"interactions", "margin"})
 def any_months(rules: tuple[ChurnRules, ...]) -> bool:
     """Return whether a rule counts in calendar months, one of which may lose an hour to the clocks."""
     return any(isinstance(rule, SilenceRule) and rule.months is not None for rule in rules)
-
-
-def shortest_days(rule: SilenceRule) -> int:
-    """Return the fewest days that the rule's length can have: no month has less than 28."""
-    return rule.days if rule.days is not None else 28 * (rule.months or 0)

@@ -39,6 +39,7 @@ MOVE_WITH_TIME: Final = frozenset(
         "predicted_value",
     }
 )
+RATIO_MIN, RATIO_MAX = 1e-3, 1e12  # of reference and unit: in between the logarithms are exact enough
 Metric = Annotated[str, Meta(description="the name of a metric: " + ", ".join(METRICS))]
 
 
@@ -57,8 +58,14 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     of: tuple[str, ...] = ()  # category_share, brand_share, browse_interest: which ones count
 
     def __post_init__(self) -> None:
-        """Refuse a metric that nobody measures."""
+        """Refuse a metric that nobody measures, and a logarithm that bends nowhere or everywhere."""
         check_metric(self.metric, self.of)
+        if self.normaliser == "log" and not RATIO_MIN <= self.reference / self.unit <= RATIO_MAX:
+            raise Fault(
+                f"the unit {self.unit:g} of {self.metric} does not go with the reference {self.reference:g}",
+                remedy="choose a unit below the reference, some hundredth or thousandth of it",
+                at=("unit",),
+            )
 
     @cached_property
     def scale(self) -> float:
