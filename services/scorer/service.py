@@ -7,9 +7,10 @@ from typing import Any
 from schemas.topics import SCORER_INPUTS
 from services.lanes.work import LaneRow
 from services.scorer import crowd, store
+from services.scorer.book import NO_CUT_OFFS, Board, Book
 from services.scorer.store import CutOffs
 from services.scorer.switch import Policies, Rescoring
-from services.scorer.work import NO_CUT_OFFS, Board, ScorerWork
+from services.scorer.work import ScorerWork
 
 
 class ScorerService:
@@ -34,7 +35,7 @@ class ScorerService:
         # All of them: lanes that this worker gave up must not be waited for. Who saved saves again.
         self.board.barriers.clear()
         return ScorerWork(
-            board=self.board,
+            book=Book(self.board, row.lanes, self.policies, in_force.version),
             lane=row.lane,
             lanes=row.lanes,
             policy=await self.policies.get(connection, policy_version),
@@ -44,7 +45,6 @@ class ScorerService:
             histogram=await crowd.load_histogram(connection, row.lane),
             policies=self.policies,
             rescoring=Rescoring(row.lane, self.policies, counted),
-            _switched=in_force.version,
         )
 
     async def _cut_offs(self, connection: Any, version: int) -> CutOffs:

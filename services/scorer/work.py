@@ -9,7 +9,7 @@ from __future__ import annotations
 import time as clock
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from schemas.events import ChurnCleared, ReferralMade
 from schemas.wire import Reason, Refused
 from services.lanes.work import LaneTime, Message, Record, Turn
 from services.scorer import crowd, records, store
+from services.scorer.book import Book
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Histogram, bands_moved, count_move, empty_histogram
 from services.scorer.core.draft import Moment, Step
@@ -25,31 +26,19 @@ from services.scorer.core.due import next_due_ms
 from services.scorer.core.policy import Policy
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import decode_state
-from services.scorer.outputs import cut_offs_message, message_of, time_marks
+from services.scorer.outputs import message_of, time_marks
 from services.scorer.store import CutOffs, Held, Rows
 from services.scorer.switch import Policies, Rescoring
 
-LOOK_SECONDS: Final = 0.05  # between two looks at what other workers wrote
 HISTOGRAM_SECONDS: Final = 1.0
 COMPUTE_SECONDS: Final = 1.0  # at most one version of cut-offs a second
-
-
-@dataclass(slots=True)
-class Board:
-    """What the lanes of one worker tell each other, so that they need not ask PostgreSQL in a loop."""
-
-    barriers: dict[int, tuple[int, bool]] = field(default_factory=dict)  # lane -> histogram saved at
-    latest: CutOffs | None = None
-
-
-NO_CUT_OFFS: Final = CutOffs(version=0, at_ms=0, complete=False, cuts=None)
 
 
 @dataclass(slots=True)
 class ScorerWork:
     """One lane of customers. Its memory changes only when a turn was committed."""
 
-    board: Board
+    book: Book
     lane: int
     lanes: int
     policy: Policy
@@ -61,9 +50,7 @@ class ScorerWork:
     rescoring: Rescoring
     _saved: float = 0.0  # when the histogram was last saved, monotonic
     _dirty: bool = False
-    _looked: float = 0.0
     _computed: float = 0.0
-    _switched: int = 0  # the cut-offs of a switch that other lanes may still be at
 
     # -- records ------------------------------------------------------------------------------------
 
@@ -115,7 +102,7 @@ class ScorerWork:
         if self.swept.version < self.in_force.version:
             return await self._sweep(connection, time, seq, self.in_force)
         # A lane that waits for the others is asked again and again; what was due has fired before.
-        waits = time.barrier and self.board.barriers.get(self.lane) == (time.now_ms, time.complete)
+        waits = time.barrier and self.book.board.barriers.get(self.lane) == (time.now_ms, time.complete)
         turn = None if waits else await self._fire(connection, time, seq)
         if turn is not None:
             return turn
@@ -218,28 +205,25 @@ class ScorerWork:
         instant = (time.now_ms, time.complete)
         if (self.in_force.at_ms, self.in_force.complete) == instant:  # adopted; only the word is missing
             return Turn(kind="settle", outbox=time_marks(self.lane, time), settled=True)
-        if self.board.barriers.get(self.lane) != instant:
+        if self.book.board.barriers.get(self.lane) != instant:
             return self._save_in(Turn(kind="settle"), time, [])
-        latest = self.board.latest
+        latest = self.book.board.latest
         if latest is not None and (latest.at_ms, latest.complete) == instant:
             return await self._sweep(connection, time, seq, latest)
-        must_know = self.lane == 0 and await self._all_there(connection, instant)
-        latest = await self._newest(connection, at_once=must_know)
+        must_know = self.lane == 0 and await self.book.all_there(connection, instant)
+        latest = await self.book.newest(connection, self.in_force, at_once=must_know)
         if (latest.at_ms, latest.complete) == instant:
             return await self._sweep(connection, time, seq, latest)
-        return await self._compute(connection, time, latest, always=True) if must_know else None
-
-    async def _all_there(self, connection: Any, instant: tuple[int, bool]) -> bool:
-        if any(reached != instant for reached in self.board.barriers.values()):
-            return False
-        return int(await connection.fetchval(store.HISTOGRAMS_AT, *instant)) == self.lanes
+        if not must_know:
+            return None
+        return await self.book.compute(connection, time, latest, self.policy, always=True)
 
     async def _live(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Now and then: adopt cut-offs that were written, write those that moved, save the histogram.
 
         In this order: under load a histogram is dirty again at once, and nothing may starve behind it.
         """
-        latest = await self._newest(connection, at_once=self.lane == 0)
+        latest = await self.book.newest(connection, self.in_force, at_once=self.lane == 0)
         if latest.policy_version != self.policy_version and latest.version > self.in_force.version:
             return await self._switch(connection, time, latest)
         if latest.version > self.in_force.version:
@@ -253,9 +237,11 @@ class ScorerWork:
         now = clock.monotonic()
         if self.lane == 0 and now - self._computed >= COMPUTE_SECONDS:
             self._computed = now
-            turn = await self._compute_switch(connection, time, latest)
-            if turn is None and await self._all_of_this_policy(connection):
-                turn = await self._compute(connection, time, latest, always=False)
+            target = self.rescoring.through
+            if target > self.policy_version:
+                turn = await self.book.compute_switch(connection, time, latest, target)
+            if turn is None:
+                turn = await self.book.compute(connection, time, latest, self.policy, always=False)
             if turn is not None:
                 return turn
         if self._dirty and now - self._saved >= HISTOGRAM_SECONDS:
@@ -270,63 +256,10 @@ class ScorerWork:
 
         def committed() -> None:
             self.policy, self.policy_version, self.in_force = policy, version, latest
-            self.histogram, self._switched = empty, latest.version
+            self.histogram, self.book.switched = empty, latest.version
 
         versions = latest.version, version, self.swept.version, max(version, self.rescoring.through)
         return Turn(kind="switch", writes=[save], versions=versions, on_commit=committed)
-
-    async def _compute_switch(self, connection: Any, time: LaneTime, last: CutOffs) -> Turn | None:
-        """Write the first cut-offs of another policy once every lane counted its customers under it."""
-        target = self.rescoring.through
-        if target <= self.policy_version:
-            return None
-        total = await crowd.rescored_total(connection, target, self.lanes)
-        if total is None:
-            return None
-        policy = await self.policies.get(connection, target)
-        return self._cut_offs_turn(total, time, last, policy, target)
-
-    async def _all_of_this_policy(self, connection: Any) -> bool:
-        """Whether every lane is wholly under this policy: a sum over two scales means nothing."""
-        if self._switched:
-            there = await connection.fetchval(store.ALL_SWITCHED, self._switched, self.lanes)
-            if there:
-                self._switched = 0
-        return not self._switched
-
-    async def _newest(self, connection: Any, *, at_once: bool) -> CutOffs:
-        """Return the newest cut-offs known; asks PostgreSQL now and then, or ``at_once``."""
-        now = clock.monotonic()
-        if at_once or now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            row = await connection.fetchrow(store.CUT_OFFS_AFTER, self.in_force.version)
-            if row is not None:
-                policy = await self.policies.get(connection, row[4])
-                self.board.latest = store.cut_offs_of(row, policy)
-        latest = self.board.latest
-        return self.in_force if latest is None or latest.version < self.in_force.version else latest
-
-    async def _compute(self, connection: Any, time: LaneTime, last: CutOffs, *, always: bool) -> Turn | None:
-        """Sum all lanes' histograms and write the next version; live only when the cuts moved, or it is time."""
-        total = await crowd.total_histogram(connection)
-        cuts, _ = crowd.new_cut_offs(total, self.policy)
-        old = time.now_ms - last.at_ms >= crowd.VERSION_MS_MAX
-        if not (always or old or crowd.moved_enough(total, last.cuts, cuts)):
-            return None
-        return self._cut_offs_turn(total, time, last, self.policy, self.policy_version)
-
-    def _cut_offs_turn(
-        self, total: Histogram, time: LaneTime, last: CutOffs, policy: Policy, policy_version: int
-    ) -> Turn:
-        """Return the turn that writes the next version of the cut-offs."""
-        cuts, ties = crowd.new_cut_offs(total, policy)
-        new = CutOffs(last.version + 1, time.now_ms, time.complete, cuts, policy_version)
-        write = crowd.cut_offs_write(new, ties)
-
-        def written() -> None:
-            self.board.latest = new
-
-        return Turn(kind="cut-offs", writes=[write], outbox=[cut_offs_message(new, ties)], on_commit=written)
 
     # -- small parts --------------------------------------------------------------------------------
 
@@ -393,7 +326,7 @@ class ScorerWork:
                 counted()
             self._saved, self._dirty = clock.monotonic(), False
             if time.barrier:
-                self.board.barriers[self.lane] = (time.now_ms, time.complete)
+                self.book.board.barriers[self.lane] = (time.now_ms, time.complete)
 
         turn.on_commit = committed
         return turn

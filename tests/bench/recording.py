@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from services.lanes.work import LaneTime, Record, Turn
 from services.scorer import store
+from services.scorer.book import Board, Book
 from services.scorer.core.cuts import count_move, empty_histogram
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.state import encode_state
 from services.scorer.store import CutOffs
 from services.scorer.switch import Policies, Rescoring
-from services.scorer.work import Board, ScorerWork
+from services.scorer.work import ScorerWork
 from tests.bench.world import LANES, POLICY, TOPICS, World
 
 Row = tuple[str, int, bytes, int | None, int]
@@ -96,7 +97,7 @@ def _work(world: World, lane: int) -> ScorerWork:
             count_move(crowd, (None, POLICY.bin_of(world.lives[customer % len(world.lives)].state)))
     cut_offs = CutOffs(1, world.begins_ms, complete=False, cuts=world.cuts)
     return ScorerWork(
-        board=Board(), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
+        book=Book(Board(), LANES, Policies(), 0), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
         swept=cut_offs, histogram=crowd, policies=Policies(), rescoring=Rescoring(lane, Policies(), 1),
     )  # fmt: skip
 

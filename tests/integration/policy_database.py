@@ -9,10 +9,6 @@ import asyncpg
 
 from deploy.migrate import migrate_database
 
-# What the migration of policies adds; without effect once it is there.
-_COLUMNS = """
-ALTER TABLE policies ADD COLUMN IF NOT EXISTS source text,
-                     ADD COLUMN IF NOT EXISTS note text NOT NULL DEFAULT ''"""
 _LANE = """
 INSERT INTO lanes (service, lane, epoch, seq, owner, offsets, numbers, clock_ms, clock_mode, settled, complete,
                    versions, outbox_number, published)
@@ -26,7 +22,6 @@ def make_policy_database(database_url: str) -> str:
     url = f"{database_url.rsplit('/', 1)[0]}/{name}"
     execute(database_url, f'CREATE DATABASE "{name}"')
     migrate_database(url)
-    execute(url, _COLUMNS)
     return url
 
 
@@ -43,11 +38,6 @@ def execute(url: str, statement: str, *values: object) -> None:
     asyncio.run(run())
 
 
-async def add_columns(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Add what the migration of policies adds."""
-    await connection.execute(_COLUMNS)
-
-
 def put_lane(url: str, lane: int, policy_version: int) -> None:
     """Let a scorer's lane decide by a version."""
-    execute(url, _LANE, lane, [3, policy_version, 3])
+    execute(url, _LANE, lane, [3, policy_version, 3, policy_version])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.scorer.core.policy import Policy
 from services.scorer.policies import template
 from tests.integration.api_rig import DIEGO, INGRID, Rig, desk
-from tests.integration.policy_database import add_columns, put_lane
+from tests.integration.policy_database import put_lane
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +19,6 @@ YAML = {"Content-Type": "application/yaml"}
 
 async def manager(rig: Rig) -> httpx.AsyncClient:
     """Return a manager's client, on a database that keeps sources and notes."""
-    await add_columns(rig.database)
     return rig.as_(INGRID)
 
 
@@ -97,7 +96,6 @@ async def test_two_at_once_get_a_version_each(database_url: str) -> None:
 async def test_advisors_have_no_say_in_policies(database_url: str) -> None:
     """Neither reading nor writing."""
     async with desk(database_url) as rig:
-        await add_columns(rig.database)
         diego = rig.as_(DIEGO)
         for method, path in (("GET", ""), ("GET", "/1"), ("POST", "/check"), ("POST", "")):
             assert (await diego.request(method, f"/v1/policies{path}", content=b"name: a")).status_code == 403
