@@ -160,6 +160,8 @@ class ScorerWork:
         Somebody whom another policy scored is rescored, and nobody is alerted for where he was already:
         only warnings that are over are told.
         """
+        if self.swept.policy_version != self.policy_version == customer.policy_version:
+            return []  # rescored under these cuts already, and those before are another ladder's
         known = msgspec.structs.replace(
             moment,
             cuts=self.swept.cuts,
