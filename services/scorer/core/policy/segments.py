@@ -19,6 +19,16 @@ Four: TypeAlias = tuple[Positive, Positive, Positive, Positive]
 FourAmounts: TypeAlias = tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat]
 
 
+def _check_rising(values: tuple[float, ...], name: str) -> None:
+    for index, (one, following) in enumerate(pairwise(values), start=1):
+        if one >= following:
+            raise Fault(
+                f"{name} does not rise: {following:g} stands after {one:g}",
+                remedy="list the boundaries from the smallest up",
+                at=(name, index),
+            )
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every part of the section has."""
 
@@ -166,13 +176,3 @@ class Segments(_Section, frozen=True, kw_only=True):
         """Refuse bands out of order."""
         _check_rising(self.age_from, "age_from")
         _check_rising(self.price_from, "price_from")
-
-
-def _check_rising(values: tuple[float, ...], name: str) -> None:
-    for index, (one, following) in enumerate(pairwise(values), start=1):
-        if one >= following:
-            raise Fault(
-                f"{name} does not rise: {following:g} stands after {one:g}",
-                remedy="list the boundaries from the smallest up",
-                at=(name, index),
-            )
