@@ -17,9 +17,11 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from deploy.backtesting.command import backtest
 from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
 from deploy.export import export as export_files
+from deploy.fit import fit
 from deploy.history import MalformedError
 from deploy.local.process import StartError
 from deploy.local.services import CrashLoopError
@@ -107,6 +109,9 @@ def demo(
     report(run_demo(console, once=once))
 
 
+app.command()(backtest)
+
+
 def wait(running: Session) -> None:
     """Keep running until Ctrl-C or a process that can't be kept running."""
     while True:
@@ -184,6 +189,8 @@ def doctor(
     if any(finding.remedy for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
+
+app.command()(fit)
 
 lanes_app = typer.Typer(no_args_is_help=True, help="Look after lanes by hand.")
 app.add_typer(lanes_app, name="lanes")

@@ -153,13 +153,11 @@ def _derive(history: History, purchase: PurchaseRecorded, at_ms: int) -> None:
     referral = referral_of(purchase)
     if referral is None:
         return
-    known = history.referrals.get(referral.event_id)
-    if known is None or at_ms < known.at_ms:
+    known, value = history.referrals.get(referral.event_id), encode(referral)
+    if known is None or (at_ms, value) < (known.at_ms, known.value):  # whatever the order of the lines
         partition = partition_of(referral.customer_id, history.partitions)
         key = referral.customer_id.encode()
-        history.referrals[referral.event_id] = Derived(
-            REFERRALS.name, partition, key, encode(referral), at_ms
-        )
+        history.referrals[referral.event_id] = Derived(REFERRALS.name, partition, key, value, at_ms)
 
 
 def _message(problems: list[str], *, more: bool) -> str:

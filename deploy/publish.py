@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.history import TOPICS, History
 from deploy.migrate import PartitionsDifferError
+from schemas.topics import PRODUCTS
 
 IN_FLIGHT_MAX: Final = 5_000
 
@@ -27,9 +28,10 @@ async def partitions_of(bootstrap: str) -> int:
     finally:
         await admin.close()
     counts = {topic: found.get(topic, 0) for topic in TOPICS}
-    if len(set(counts.values())) != 1 or not all(counts.values()):
+    if len(set(counts.values())) != 1 or not all(counts.values()) or PRODUCTS.name not in found:
         raise PartitionsDifferError(
-            f"the input topics are missing or not partitioned alike ({counts}): run tierstream migrate"
+            f"the input topics are missing or not partitioned alike ({counts}, {PRODUCTS.name} "
+            f"{found.get(PRODUCTS.name, 0)}): run tierstream migrate"
         )
     return counts[TOPICS[0]]
 

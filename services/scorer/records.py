@@ -9,32 +9,14 @@ from typing import Final
 from aiokafka.partitioner import murmur2
 
 from schemas.events import (
-    ChurnReasonCorrected,
-    CustomerDescribed,
-    FeedbackGiven,
     Input,
     PurchaseCorrected,
-    ReferralMade,
-    ServiceContactRecorded,
-    TierPinned,
-    TierUnpinned,
 )
 from schemas.times import MINUTE_MS, to_ms
 from schemas.wire import HEADERS_MAX, KEY_BYTES_MAX, Reason, Refused, decode
 from services.lanes.work import DeadLetter, Record
 
 FUTURE_MS_MAX: Final = 10 * MINUTE_MS
-# Kinds that the core does not know yet: checked like all others, acknowledged, and dropped.
-NOT_YET_SCORED: Final = (
-    PurchaseCorrected,
-    CustomerDescribed,
-    ReferralMade,
-    ServiceContactRecorded,
-    FeedbackGiven,
-    TierPinned,
-    TierUnpinned,
-    ChurnReasonCorrected,
-)
 
 
 @dataclass(slots=True)
@@ -46,7 +28,7 @@ class Intake:
 
 
 def read(records: Iterable[Record], *, wall_ms: int) -> Intake:
-    """Decode every record strictly, in order; kinds that are not scored yet count as applied."""
+    """Decode every record strictly, in order."""
     intake = Intake()
     for record in records:
         try:
@@ -54,8 +36,7 @@ def read(records: Iterable[Record], *, wall_ms: int) -> Intake:
         except Refused as refused:
             intake.dead_letters.append(dead_letter(record, refused))
             continue
-        if type(event) not in NOT_YET_SCORED:
-            intake.events.append((record, event))
+        intake.events.append((record, event))
     return intake
 
 

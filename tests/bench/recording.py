@@ -14,10 +14,11 @@ from services.scorer.core.cuts import count_move, empty_histogram
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.state import encode_state
 from services.scorer.store import CutOffs
+from services.scorer.switch import Policies, Rescoring
 from services.scorer.work import Board, ScorerWork
 from tests.bench.world import LANES, POLICY, TOPICS, World
 
-Row = tuple[str, int, bytes, int | None]
+Row = tuple[str, int, bytes, int | None, int]
 
 
 class Recorded(NamedTuple):
@@ -92,11 +93,11 @@ def _work(world: World, lane: int) -> ScorerWork:
     crowd = empty_histogram()
     for customer, its_lane in enumerate(world.lane_of):
         if its_lane == lane:
-            count_move(crowd, (None, world.lives[customer % len(world.lives)].state.bin))
+            count_move(crowd, (None, POLICY.bin_of(world.lives[customer % len(world.lives)].state)))
     cut_offs = CutOffs(1, world.begins_ms, complete=False, cuts=world.cuts)
     return ScorerWork(
         board=Board(), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
-        swept=cut_offs, histogram=crowd,
+        swept=cut_offs, histogram=crowd, policies=Policies(), rescoring=Rescoring(lane, Policies(), 1),
     )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def _rows(world: World, lane: int) -> dict[str, Row]:
         if its_lane == lane:
             state = world.state_of(customer)
             due_ms = next_due_ms(state, POLICY, world.cuts)
-            rows[state.customer_id] = state.customer_id, lane, encode_state(state), due_ms
+            rows[state.customer_id] = state.customer_id, lane, encode_state(state), due_ms, 1
     return rows
 
 

@@ -104,7 +104,7 @@ def _ranked(lives: list[Life], customers: int, now_ms: int) -> tuple[list[Life],
     """Bring everybody under the crowd's own cut-offs, so that the run does not begin with a landslide."""
     crowd = empty_histogram()
     for customer in range(customers):
-        count_move(crowd, (None, lives[customer % len(lives)].state.bin))
+        count_move(crowd, (None, POLICY.bin_of(lives[customer % len(lives)].state)))
     cuts = cuts_of(crowd, POLICY)
     moment = Moment(now_ms=now_ms, cuts=cuts, cut_offs_version=1)
     return [Life(adopt(life.state, moment, POLICY).state, life.activity) for life in lives], cuts

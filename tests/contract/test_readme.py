@@ -10,6 +10,9 @@ import pytest
 import typer.main
 
 from deploy.cli import app
+from schemas.events import TimeReached
+from schemas.generate import schema_path
+from schemas.topics import ALL_TOPICS, Topic
 from services.lanes.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +27,15 @@ COMMANDS = [
 def test_every_link_leads_somewhere(path: str) -> None:
     """A relative link names a file or folder of the project."""
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda topic: topic.name)
+def test_every_topic_stands_in_the_table_with_what_it_carries(topic: Topic) -> None:
+    """Who connects a system finds each topic once, with the schema of each of its events."""
+    lines = [line for line in README.splitlines() if line.startswith(f"| `{topic.name}` |")]
+    assert len(lines) == 1
+    for event in topic.carries:
+        assert event is TimeReached or f"](schemas/{schema_path(event)})" in lines[0]
 
 
 def test_every_make_target_exists() -> None:

@@ -25,6 +25,7 @@ from schemas.events import (
     Input,
     ProductBrowsed,
     PurchaseRecorded,
+    ReferralMade,
     TierChanged,
 )
 from schemas.tables import metadata
@@ -223,7 +224,9 @@ def _tasks(world: World) -> list[Task]:
     made: list[Task] = []
     for customer_id in world.states:
         tasks: tuple[Task, ...] = ()
-        for effect in (effect for effect in world.effects if effect.customer_id == customer_id):
+        for effect in world.effects:
+            if effect.customer_id != customer_id or isinstance(effect, ReferralMade):
+                continue
             tasks = fold(_answered(tasks, to_ms(effect.occurred_at)), [effect], Wording())
         made.extend(_answered(tasks, to_ms(NOW)))
     return sorted(made, key=lambda task: (task.created_at_ms, task.task_key))
@@ -306,14 +309,12 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         evidence = msgspec.json.encode(one.evidence)
         rows.append((one.customer_id, one.rule, to_ms(one.occurred_at), one.severity, evidence, *ended))
     await connection.executemany("INSERT INTO warnings VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)", rows)
-    ties = ties_of(world.histogram, world.cuts)
-    points = [
-        getattr(world.cuts, f"{side}_{percent}") for side in ("high", "low") for percent in (18, 20, 22)
-    ]
+    ties = ties_of(world.histogram, world.cuts, POLICY)
+    points = [cut for one in world.cuts.points for cut in (one.enter, one.plain, one.leave)]
     await connection.execute(
-        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied_high, tied_low, policy_version, seq) "
-        "VALUES ($1, $2, false, $3, $4, $5, $6, 1, 1)",
-        world.version, to_ms(NOW), ties.active, points, ties.tied_high, ties.tied_low,
+        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied, policy_version, seq) "
+        "VALUES ($1, $2, false, $3, $4, $5, 1, 1)",
+        world.version, to_ms(NOW), ties.active, points, list(ties.tied),
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO histograms VALUES (0, 1, $1, false, $2, $3)",

@@ -96,10 +96,15 @@ def rebuild(state: State, policy: Policy) -> None:
 
 def forget(state: State, horizon_ms: int) -> None:
     """Drop from a draft's state the contacts that no fact from ``horizon_ms`` on can be next to."""
-    state.contacts = _since(state.contacts, horizon_ms)
-    state.heard = _since(state.heard, horizon_ms)
-    state.responses = _times_since(state.responses, horizon_ms)
-    state.openings = _times_since(state.openings, horizon_ms)
+    contacts = state.contacts
+    if len(contacts) > 1 and contacts[1] < horizon_ms * 2:  # else the first one is still needed
+        state.contacts = _since(contacts, horizon_ms)
+    if state.heard:
+        state.heard = _since(state.heard, horizon_ms)
+    if state.responses:
+        state.responses = _times_since(state.responses, horizon_ms)
+    if state.openings:
+        state.openings = _times_since(state.openings, horizon_ms)
 
 
 def silences(contacts: tuple[int, ...], first_sale_ms: int | None) -> Iterator[tuple[int, int | None]]:

@@ -70,21 +70,29 @@ def _stand_at(state: State, at_ms: int, policy: Policy) -> None:
 
 def _next_turn_ms(state: State, cuts: Cuts | None, policy: Policy) -> int:
     """Return when time next moves the score, the ranked tier or the pin, apart from episodes."""
-    turns = (window.next_expiry_ms(state, policy), _dwell_end_ms(state, cuts, policy), pins.end_ms(state))
-    turn_ms = min((one for one in turns if one is not None), default=NEVER_MS)
+    turn_ms = window.next_expiry_ms(state, policy)
+    if cuts is not None and state.ranked is not None:
+        turn_ms = min(turn_ms, _dwell_end_ms(state, state.ranked, cuts, policy))
+    if state.decision is not None:
+        turn_ms = min(turn_ms, pins.end_ms(state))
     if policy.samples_daily and state.ranked is not None and state.orders:
         return min(turn_ms, policy.next_midnight_ms(state.settled_ms))
     return turn_ms
 
 
-def _dwell_end_ms(state: State, cuts: Cuts | None, policy: Policy) -> int | None:
-    """Return when the downgrade that is wanted may happen, None when none is wanted.
+def _dwell_end_ms(state: State, ranked: str, cuts: Cuts, policy: Policy) -> int:
+    """Return when the downgrade that is wanted may happen, never when none is wanted.
 
     Not before the customer's clock: cuts that it was not yet told of may want one long overdue.
     """
-    ranked, ladder = state.ranked, policy.tiers
-    if ranked is None or cuts is None:
-        return None
-    if not is_downgrade(ranked, wanted_tier(ranked, value_of(state, policy), cuts, ladder), ladder):
-        return None
+    ladder = policy.tiers
+    level = ladder.level_of[ranked]
+    if level == len(cuts.points):
+        return NEVER_MS  # there is nothing below
+    value = value_of(state, policy)
+    # Most customers stand well above the edge below them: the whole question need not be asked.
+    if value >= cuts.points[level].leave:
+        return NEVER_MS
+    if not is_downgrade(ranked, wanted_tier(ranked, value, cuts, ladder), ladder):
+        return NEVER_MS
     return max(state.ranked_since_ms + ladder.dwell_ms, state.settled_ms)

@@ -29,8 +29,9 @@ End = tuple[int, EpisodeEnd]
 
 def next_start_ms(state: State, policy: Policy) -> int:
     """Return the earliest instant at which an episode may begin; it may be early, never late."""
-    if len(state.starts) == len(policy.churn):
-        return min(state.starts, default=NEVER_MS)
+    starts = state.starts
+    if len(starts) == len(policy.churn):
+        return min(starts) if starts else NEVER_MS
     return NEVER_MS if state.ranked is None else state.settled_ms  # never looked at under this policy
 
 
@@ -65,6 +66,15 @@ def forget(state: State, horizon_ms: int) -> None:
         state.episodes = tuple(one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms)
 
 
+def abandon(draft: Draft, at_ms: int) -> None:
+    """End the open episodes of rules that the policy does not have."""
+    names = {rule.name for rule in draft.policy.churn}
+    for episode in draft.state.episodes:
+        if episode.rule not in names and episode.is_open:
+            effects.churn_cleared(draft, episode, at_ms, EpisodeEnd.RETRACTED)
+    draft.state.episodes = tuple(one for one in draft.state.episodes if one.rule in names)
+
+
 def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> None:
     """Derive one rule's episodes, and publish what differs."""
     state, policy = draft.state, draft.policy
@@ -75,8 +85,8 @@ def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> 
         episode, start = decided.get(start_ms), starts.get(start_ms)
         exists = start is not None or start_ms < frozen_ms
         if episode is None:
-            if start is None or not _has_begun(start, at_ms, known_until_ms):
-                continue  # it may still be prevented
+            if start is None or start_ms < frozen_ms or not _has_begun(start, at_ms, known_until_ms):
+                continue  # it was decided and forgotten, or may still be prevented
             if _is_covered(decided, start_ms, rules.pause_ms(rule)):
                 continue
             episode = _raise(draft, rule, start_ms)

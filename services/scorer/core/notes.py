@@ -99,6 +99,10 @@ def interact(state: State, time_ms: int, policy: Policy) -> None:
 
 def forget(state: State, horizon_ms: int, policy: Policy) -> None:
     """Drop from a draft's state what is no longer remembered."""
+    if not (
+        state.seen or state.mentions or state.cases or state.revisions or state.months or state.unsubscribed
+    ):
+        return  # the usual customer
     if state.seen and state.seen[0].time_ms < horizon_ms:
         state.seen = tuple(one for one in state.seen if one.time_ms >= horizon_ms)
     if state.mentions and state.mentions[0].time_ms < horizon_ms:

@@ -25,7 +25,7 @@ def decide(state: State, decision: Decision) -> None:
         state.decision = decision
 
 
-def end_ms(state: State) -> int | None:
-    """Return when the pin ends that stands at the customer's clock, None when nothing ends."""
+def end_ms(state: State) -> int:
+    """Return when the pin ends that stands at the customer's clock, never when nothing ends."""
     pin = pin_of(state, state.settled_ms)
-    return None if pin is None or pin.until_ms == NEVER_MS else pin.until_ms
+    return NEVER_MS if pin is None else pin.until_ms

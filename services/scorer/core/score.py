@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from schemas.events import MetricPoints, ScoreParts
-from services.scorer.core.metrics import BY_NAME
+from services.scorer.core.metrics import BY_NAME, MEASURES
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -19,7 +19,7 @@ def score_of(state: State, policy: Policy) -> int:
     """Return the score, 0 to 10,000, rounded once (half to even) before anything else sees it."""
     total = 0.0
     for weight in policy.score:
-        value = BY_NAME[weight.metric].measure(state, policy, weight.of)
+        value = MEASURES[weight.metric](state, policy, weight.of)
         total += weight.weight * weight.normalised(value)
     score = round(SCORE_MAX * total)
     if policy.bonus:

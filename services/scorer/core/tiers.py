@@ -22,11 +22,17 @@ def first_tier(value: int, cuts: Cuts | None, ladder: Ladder) -> str:
 
     A first basket is at the bottom of any base; a newcomer has the dwell's time of grace.
     """
+    placed = placed_tier(value, cuts, ladder)
+    if ladder.is_fixed or placed != ladder.names[-1]:
+        return placed
+    return ladder.names[max(ladder.start, len(ladder.names) - 2)]
+
+
+def placed_tier(value: int, cuts: Cuts | None, ladder: Ladder) -> str:
+    """Return where the plain cuts place a value, without regard to what was before."""
     if cuts is None:
         return ladder.names[ladder.start]
     level = next((index for index, edge in enumerate(cuts.points) if value >= edge.plain), len(cuts.points))
-    if not ladder.is_fixed:
-        level = min(level, max(ladder.start, len(cuts.points) - 1))
     return ladder.names[level]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.scorer.core import facts
+from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
     from services.scorer.core.facts import Fact
@@ -150,15 +151,22 @@ def move(state: State, now_ms: int, policy: Policy) -> None:
             return
 
 
+def reopen(state: State, now_ms: int, policy: Policy) -> None:
+    """Count a draft's window anew at ``now_ms``: the policy may have another length of it."""
+    state.settled_ms = now_ms
+    state.outside = facts.first_after(state.purchases, now_ms - policy.window_ms)
+    _recount(state, policy)
+
+
 def is_alone(state: State, fact: Fact) -> bool:
     """Whether no other fact sells or names the fact's order, so that it alone decides what it counts."""
     return not state.has_links or facts.is_alone(state.purchases, fact.order)
 
 
-def next_expiry_ms(state: State, policy: Policy) -> int | None:
+def next_expiry_ms(state: State, policy: Policy) -> int:
     """Return when the oldest fact leaves the window; its order may have left before, never after."""
     if state.outside * facts.SIZE == len(state.purchases):
-        return None
+        return NEVER_MS
     return facts.time_at(state.purchases, state.outside) + policy.window_ms
 
 

@@ -7,7 +7,7 @@ often the customer comes: an order that was returned was a visit all the same.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from math import comb
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,7 +47,7 @@ def starts(state: State, policy: Policy, rule: FrequencyRule) -> list[Start]:
     recent_ms = rule.recent_days * DAY_MS
     since_ms = state.settled_ms - policy.lateness_ms
     found = []
-    for index in range(bisect_right(times, since_ms - recent_ms), len(times)):
+    for index in range(bisect_left(times, since_ms - recent_ms), len(times)):
         at_ms = times[index] + recent_ms
         if is_down(compare(times, at_ms, first_ms, rule), rule):
             found.append(Start(at_ms))

@@ -41,5 +41,6 @@ BY_NAME: dict[str, Metric] = {
         assets,
     )
 }
+MEASURES = {name: metric.measure for name, metric in BY_NAME.items()}
 
-__all__ = ["BY_NAME", "Metric"]
+__all__ = ["BY_NAME", "MEASURES", "Metric"]

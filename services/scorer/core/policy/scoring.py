@@ -68,7 +68,8 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     def normalised(self, value: float) -> float:
         """Return the value as 0..1."""
         if self.normaliser == "log":
-            return min(1.0, math.log(1 + max(0.0, value) / self.unit) / self.scale)
+            share = math.log(1 + value / self.unit) / self.scale if value > 0 else 0.0
+            return min(1.0, share)
         share = min(1.0, max(0.0, value / self.reference))
         return share if self.normaliser == "linear" else 1.0 - share
 
