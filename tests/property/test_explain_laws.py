@@ -16,6 +16,7 @@ from services.scorer.core.cuts import Cuts
 from services.scorer.core.draft import Effect, Moment, Step
 from services.scorer.core.explain import Turn, differences, flaws, recompute, replay, story
 from services.scorer.core.policy import Bonus, Policy, Weight
+from services.scorer.core.rescore import rescore
 from services.scorer.core.state import State
 from tests.unit.core_given import POLICY, T0, browse, cuts_at, response, returned, sale
 
@@ -39,7 +40,7 @@ cuts = st.lists(st.integers(0, 10_001), min_size=6, max_size=6).map(
 class Lane:
     """What ``ScorerWork`` does to one customer, and what it notes of it."""
 
-    policy: Policy
+    policies: list[Policy]
     state: State | None = None
     known: Cuts | None = None
     version: int = 0
@@ -47,6 +48,15 @@ class Lane:
     now_ms: int = T0
     published: list[Effect] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+
+    @property
+    def policy(self) -> Policy:
+        """The one in force."""
+        return self.policies[-1]
+
+    def policy_of(self, version: int) -> Policy:
+        """Return the policy of a version, counted from 1."""
+        return self.policies[version - 1]
 
     def apply(self, *events: Input) -> None:
         """A chunk."""
@@ -77,9 +87,33 @@ class Lane:
             self._take(adopt(self.state, turn.moment, self.policy))
         self.known, self.version = new, self.version + 1
 
+    def switch(self, policy: Policy, new: Cuts) -> None:
+        """The lane goes over to another policy; noted as a sweep if it published something."""
+        old, number = self.policies[-1], len(self.policies)
+        before = len(self.published)
+        self.policies.append(policy)
+        turn = self._turn("sweep", new, self.version + 1)
+        if self.state is not None:
+            known = replace(
+                turn.moment, cuts=self.known, cut_offs_version=self.version, policy_version=number
+            )
+            self._take(settle(self.state, known, old))
+            assert self.state is not None
+            self._take(rescore(self.state, turn.moment, policy))
+        if len(self.published) == before:
+            self.turns[-1] = replace(turn, kind="switched")
+        self.known, self.version = new, self.version + 1
+
     def _turn(self, kind: str, cuts_: Cuts | None, version: int, events: tuple[Input, ...] = ()) -> Turn:
         self.seq += 1
-        moment = Moment(now_ms=self.now_ms, cuts=cuts_, cut_offs_version=version, lane=3, seq=self.seq)
+        moment = Moment(
+            now_ms=self.now_ms,
+            cuts=cuts_,
+            cut_offs_version=version,
+            policy_version=len(self.policies),
+            lane=3,
+            seq=self.seq,
+        )
         turn = Turn(
             kind=kind,  # type: ignore[arg-type]
             moment=moment,
@@ -98,17 +132,19 @@ class Lane:
 @st.composite
 def lanes(draw: st.DrawFn) -> Lane:
     """A customer's lane after some turns of every kind."""
-    lane = Lane(draw(policies))
+    lane = Lane([draw(policies)])
     for number in range(draw(st.integers(1, 14))):
-        match draw(st.sampled_from(["apply", "apply", "apply", "fire", "sweep"])):
+        match draw(st.sampled_from(["apply", "apply", "apply", "fire", "sweep", "switch"])):
             case "apply":
                 lane.apply(
                     *(draw(events(lane.now_ms, f"e{number}-{n}")) for n in range(draw(st.integers(1, 3))))
                 )
             case "fire":
                 lane.fire(draw(st.sampled_from([1, 30, 91, 181, 366])))
-            case _:
+            case "sweep":
                 lane.sweep(draw(cuts))
+            case _:
+                lane.switch(draw(policies), draw(cuts))
     return lane
 
 
@@ -138,11 +174,11 @@ def changes_of(lane: Lane) -> list[TierChanged]:
 def test_the_log_recomputes_every_change(lane: Lane) -> None:
     """From the events and the lane's turns alone; one by one, and all together with the state."""
     changes = changes_of(lane)
-    whole = replay(lane.turns, lambda _: lane.policy)
+    whole = replay(lane.turns, lane.policy_of)
 
     assert list(whole.changes.values()) == changes
     for change in changes:
-        again = recompute(lane.turns, lambda _: lane.policy, change.revision)
+        again = recompute(lane.turns, lane.policy_of, change.revision)
         assert differences(change, again) == []
     if lane.state is not None and whole.state is not None:
         end = Moment(now_ms=lane.now_ms + 800 * DAY_MS, cuts=lane.known, cut_offs_version=lane.version)
@@ -158,7 +194,7 @@ def test_proofs_hold_by_themselves(lane: Lane) -> None:
     changes = changes_of(lane)
 
     for index, change in enumerate(changes):
-        assert flaws(change, changes[:index], lane.policy) == []
+        assert flaws(change, changes[:index], lane.policy_of(change.proof.policy_version)) == []
 
 
 @LAWS
@@ -186,7 +222,7 @@ def test_what_was_altered_is_found_out(lane: Lane, data: st.DataObject) -> None:
     )
 
     assert differences(altered, change) != []
-    assert flaws(altered, changes[:index], lane.policy) != []
+    assert flaws(altered, changes[:index], lane.policy_of(change.proof.policy_version)) != []
 
 
 @LAWS
@@ -194,7 +230,7 @@ def test_what_was_altered_is_found_out(lane: Lane, data: st.DataObject) -> None:
 def test_every_change_has_a_story(lane: Lane) -> None:
     """A line for each part, the score, and no line without an end."""
     for change in changes_of(lane):
-        lines = story(change, lane.policy)
+        lines = story(change, lane.policy_of(change.proof.policy_version))
 
         assert f"score {change.proof.score:,}." in " ".join(lines)
         assert len(lines) >= 3 + len(change.proof.parts.points)
@@ -203,7 +239,7 @@ def test_every_change_has_a_story(lane: Lane) -> None:
 
 def test_a_change_that_the_log_does_not_yield() -> None:
     """It is said so."""
-    lane = Lane(POLICY)
+    lane = Lane([POLICY])
     lane.apply(sale(T0))
     (change,) = changes_of(lane)
 

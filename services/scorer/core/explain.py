@@ -7,17 +7,20 @@ turns, in the order in which the lane took them, and steps the core through them
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from schemas.events import Input, TierChanged
+from schemas.tiers import Cause
 from schemas.times import to_ms
 from schemas.wire import Refused
 from services.scorer.core import tiers
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Cuts
 from services.scorer.core.draft import Moment
+from services.scorer.core.rescore import rescore
 from services.scorer.core.score import SCORE_MAX
 from services.scorer.core.state import State
 from services.scorer.core.story import advice, story
@@ -38,10 +41,11 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One lane transaction that concerned the customer.
 
     chunk: it applied his events, in this order. time: what was due fired. sweep: he was brought under the
-    moment's cut-offs. ``known`` are the cut-offs that every customer had been brought under before.
+    moment's cut-offs. switched: the lane was through with another policy, so he was brought under it here
+    if he had not been before. ``known`` are the cut-offs under which every customer had been brought.
     """
 
-    kind: Literal["chunk", "time", "sweep"]
+    kind: Literal["chunk", "time", "sweep", "switched"]
     moment: Moment
     known: Cuts | None = None
     known_version: int = 0
@@ -52,6 +56,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """What the turns lead to."""
 
     state: State | None
+    policy_version: int  # that the state is of; 0 before the first event
     changes: dict[int, TierChanged]  # by revision
     refused: int  # events that became dead letters
 
@@ -64,21 +69,17 @@ def replay(turns: Iterable[Turn], policy_of: Callable[[int], Policy], until_revi
         policy_of: the policy of a version.
         until_revision: stop when this one was published; 0: go through all of them.
     """
-    state: State | None = None
-    changes: dict[int, TierChanged] = {}
-    refused = 0
+    customer = _Customer(policy_of)
     for turn in turns:
-        policy = policy_of(turn.moment.policy_version)
-        for event in turn.events or (None,):
-            try:
-                for step in _steps(state, turn, event, policy):
-                    state = step.state
-                    changes |= {one.revision: one for one in step.effects if isinstance(one, TierChanged)}
-            except Refused:
-                refused += 1
-        if until_revision and until_revision in changes:
+        customer.pass_through(turn)
+        if until_revision and until_revision in customer.changes:
             break
-    return Replayed(state=state, changes=changes, refused=refused)
+    return Replayed(
+        state=customer.state,
+        policy_version=customer.policy_version,
+        changes=customer.changes,
+        refused=customer.refused,
+    )
 
 
 def recompute(
@@ -115,21 +116,58 @@ def flaws(change: TierChanged, earlier: Sequence[TierChanged], policy: Policy) -
     ]
 
 
-def _steps(state: State | None, turn: Turn, event: Input | None, policy: Policy) -> Iterable[Step]:
-    """Yield the core's steps of a turn for one event, or for none; as ``ScorerWork`` makes them."""
-    moment = turn.moment
-    behind = turn.kind == "sweep" or (turn.kind == "chunk" and turn.known_version < moment.cut_offs_version)
-    if state is not None and behind:
-        known = msgspec.structs.replace(moment, cuts=turn.known, cut_offs_version=turn.known_version)
-        settled = settle(state, known, policy)
-        yield settled
-        adopted = adopt(settled.state, moment, policy)
-        yield adopted
-        state = adopted.state
-    if event is not None:
-        yield advance(state, event, moment, policy)
-    elif turn.kind == "time" and state is not None:
-        yield settle(state, moment, policy)
+@dataclass(slots=True)
+class _Customer:
+    """A customer on the way through his turns, as ``ScorerWork`` treats him."""
+
+    policy_of: Callable[[int], Policy]
+    state: State | None = None
+    policy_version: int = 0
+    changes: dict[int, TierChanged] = field(default_factory=dict)
+    refused: int = 0
+
+    def pass_through(self, turn: Turn) -> None:
+        """Take the turn's steps."""
+        moment, policy = turn.moment, self.policy_of(turn.moment.policy_version)
+        if turn.kind == "time" and self.state is not None:
+            self._take(settle(self.state, moment, policy))
+        is_behind = self.policy_version != moment.policy_version
+        if turn.kind == "sweep" or (turn.kind == "switched" and is_behind):
+            self._bring_under(turn)
+        for event in turn.events:
+            if event.customer_id in policy.anonymous_ids:
+                continue
+            if turn.known_version < moment.cut_offs_version:
+                self._bring_under(turn)
+            try:
+                self._take(advance(self.state, event, moment, policy))
+            except Refused:
+                self.refused += 1
+            else:
+                self.policy_version = self.policy_version or moment.policy_version
+
+    def _bring_under(self, turn: Turn) -> None:
+        """Let time pass under what the customer knows, then bring him under the moment's cut-offs."""
+        if self.state is None:
+            return
+        moment, policy = turn.moment, self.policy_of(turn.moment.policy_version)
+        known = msgspec.structs.replace(
+            moment,
+            cuts=turn.known,
+            cut_offs_version=turn.known_version,
+            policy_version=self.policy_version,
+        )
+        settled = self._take(settle(self.state, known, self.policy_of(self.policy_version)))
+        if self.policy_version == moment.policy_version:
+            self._take(adopt(settled, moment, policy))
+            return
+        self._take(rescore(settled, moment, policy))
+        self.policy_version = moment.policy_version
+
+    def _take(self, step: Step) -> State:
+        self.state = step.state
+        self.changes |= {one.revision: one for one in step.effects if isinstance(one, TierChanged)}
+        return step.state
 
 
 def _compare(at: str, one: Any, other: Any, found: list[str]) -> None:
@@ -175,7 +213,9 @@ def _rank_flaws(change: TierChanged, earlier: Sequence[TierChanged], policy: Pol
     """Return whether the proof's own numbers lead to another ranked tier."""
     proof, ladder, before = change.proof, policy.tiers, change.ranked_previous
     value = proof.parts.spend_minor if ladder.by == "spend" else proof.score
-    if before is None:
+    if change.cause is Cause.POLICY:
+        ranked = tiers.placed_tier(value, proof.cut_offs, ladder)
+    elif before is None:
         ranked = tiers.first_tier(value, proof.cut_offs, ladder)
     elif before not in ladder.level_of:
         return []  # of another policy's ladder
