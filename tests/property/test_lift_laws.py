@@ -150,6 +150,8 @@ def test_the_smallest_purchase_keeps_until_the_latest_date(given_: Given, days_b
     has_gone = earlier_ms <= falls_ms - policy.window_ms
     if policy.local_day(earlier_ms) > policy.local_day(moment.now_ms) and not has_gone:
         assert kept(found.amount_minor, earlier_ms)
+    if found.then_falls_ms is not None:
+        assert found.then_falls_ms > falls_ms
     if found.amount_now_minor is not None:
         assert kept(found.amount_now_minor, moment.now_ms)
 

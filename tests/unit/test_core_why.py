@@ -93,6 +93,7 @@ class TestKeep:
         assert found is not None
         assert (found.falls_ms, found.falls_to) == (at(365), "silver")
         assert (found.latest_ms, found.amount_minor) == (at(365) - 1, 18_000)
+        assert found.then_falls_ms == at(730) - 1
         assert found.amount_now_minor == 18_000
 
     def test_a_downgrade_that_waits_for_its_dwell(self) -> None:
@@ -123,7 +124,7 @@ class TestKeep:
 
         assert kept == (
             "Ranked gold until 2024-12-31, then silver; a purchase of USD 180.00 or more, at the latest on "
-            "2024-12-31, prevents it."
+            "2024-12-31, prevents it until 2025-12-31."
         )
         assert assumed == "Assumed: cut-offs stay at version 1, and nothing else happens."
 

@@ -43,6 +43,9 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     falls_to: str | None = None
     latest_ms: int | None = None  # the last instant at which a purchase prevents it
     amount_minor: int | None = None  # of one purchase at ``latest_ms``; None: none is large enough
+    then_falls_ms: int | None = (
+        None  # when it falls in spite of that one, if nothing more is bought; None: never
+    )
     amount_now_minor: int | None = None  # of one made now; a second purchase of a day counts for less
 
 
@@ -119,12 +122,16 @@ def keep(state: State, moment: Moment, policy: Policy) -> Keep | None:
             lambda minor: keeps(now, moment, policy, amount_minor=minor, at_ms=at_ms, falls_ms=falls_ms)
         )
 
+    amount_minor = least(falls_ms - 1)
     return Keep(
         tier=now.ranked,
         falls_ms=falls_ms,
         falls_to=fall.ranked_current,
         latest_ms=falls_ms - 1,
-        amount_minor=least(falls_ms - 1),
+        amount_minor=amount_minor,
+        then_falls_ms=None
+        if amount_minor is None
+        else _falls_after(now, moment, policy, amount_minor=amount_minor, at_ms=falls_ms - 1),
         amount_now_minor=least(moment.now_ms),
     )
 
@@ -161,6 +168,17 @@ def clearing(state: State, moment: Moment, policy: Policy) -> Clearing | None:
         if after.tier != now.tier:
             by.append(name)
     return Clearing(shown=now.tier, ranked=now.ranked, by=tuple(dict.fromkeys(by)))
+
+
+def _falls_after(
+    state: State, moment: Moment, policy: Policy, *, amount_minor: int, at_ms: int
+) -> int | None:
+    """Return when the ranked tier falls below today's in spite of a purchase at ``at_ms``."""
+    then = msgspec.structs.replace(moment, now_ms=at_ms, complete=False)
+    after = what_if.bought(state, then, policy, amount_minor=amount_minor)
+    level, until_ms = what_if.level_of(state, policy), what_if.horizon_ms(after, policy)
+    fall = what_if.first_fall(after, then, policy, level=level, until_ms=until_ms)
+    return None if fall is None else to_ms(fall.occurred_at)
 
 
 def _purchases_to_lift(state: State, moment: Moment, policy: Policy, *, amount_minor: int) -> int | None:

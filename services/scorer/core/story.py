@@ -170,6 +170,8 @@ def _keep(found: Keep, policy: Policy) -> str:
         return f"{falls}; no single purchase prevents it."
     least = f"{falls}; a purchase of {amount(found.amount_minor, policy)} or more, at the latest on "
     least += f"{local_date(found.latest_ms, policy)}, prevents it"
+    if found.then_falls_ms is not None:
+        least += f" until {local_date(found.then_falls_ms, policy)}"
     if found.amount_now_minor == found.amount_minor:
         return f"{least}."
     if found.amount_now_minor is None:
