@@ -161,6 +161,7 @@ class ChurnWarned(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     severity: Literal["medium", "high"]
     contact_within_hours: int  # the suggested deadline
     evidence: ChurnEvidence
+    again: bool = False  # it was ended by what turned out never to have been, and stands again
 
 
 class ChurnCleared(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="churn-cleared.v1"):

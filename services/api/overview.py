@@ -54,7 +54,7 @@ class Overview(View):
     customers: int
     active: int = Field(description="bought in the window: counted in the percentiles")
     tiers: dict[str, int] = Field(
-        description="customers by shown tier: levels, the best first, then those shown besides"
+        description="customers by shown tier: the levels, those shown besides, and what is left of others"
     )
     cut_offs: CutsView | None
     tier_changes: int = Field(description="so far")

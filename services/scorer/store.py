@@ -178,13 +178,15 @@ class Rows:
     customers: list[Held] = field(default_factory=list)
     tier_changes: list[TierChanged] = field(default_factory=list)
     warned: dict[tuple[str, str, int], ChurnWarned] = field(default_factory=dict)
-    ended: dict[tuple[str, str, int], ChurnCleared] = field(default_factory=dict)
+    ended: dict[tuple[str, str, int], ChurnCleared | None] = field(default_factory=dict)  # None: open again
 
     def add(self, effects: Iterable[Effect]) -> None:
         """Note the effects of one step, in order."""
         for effect in effects:
             if isinstance(effect, TierChanged):
                 self.tier_changes.append(effect)
+            elif isinstance(effect, ChurnWarned) and effect.again:
+                self.ended[effect.customer_id, effect.rule, to_ms(effect.occurred_at)] = None
             elif isinstance(effect, ChurnWarned):
                 self.warned[effect.customer_id, effect.rule, to_ms(effect.occurred_at)] = effect
             elif isinstance(effect, ChurnCleared):
@@ -196,11 +198,7 @@ class Rows:
         old = [_customer_row(held, due_of(held)) for held in self.customers if held.stored]
         tiers = [_tier_row(change) for change in self.tier_changes]
         raised = [_warning_row(key, warned, self.ended.get(key)) for key, warned in self.warned.items()]
-        closed = [
-            (*key, to_ms(ended.occurred_at), ended.cause.value)
-            for key, ended in self.ended.items()
-            if key not in self.warned
-        ]
+        closed = [(*key, *_end(ended)) for key, ended in self.ended.items() if key not in self.warned]
         return [
             Write(sql, columns(rows))
             for sql, rows in (
@@ -239,5 +237,8 @@ def _tier_row(change: TierChanged) -> tuple[Any, ...]:
 def _warning_row(
     key: tuple[str, str, int], warned: ChurnWarned, ended: ChurnCleared | None
 ) -> tuple[Any, ...]:
-    end = (None, None) if ended is None else (to_ms(ended.occurred_at), ended.cause.value)
-    return (*key, warned.kind, warned.severity, msgspec.json.encode(warned.evidence), *end)
+    return (*key, warned.kind, warned.severity, msgspec.json.encode(warned.evidence), *_end(ended))
+
+
+def _end(ended: ChurnCleared | None) -> tuple[int | None, str | None]:
+    return (None, None) if ended is None else (to_ms(ended.occurred_at), ended.cause.value)

@@ -60,7 +60,7 @@ class Customers:
             if write.sql == store.UPDATE_CUSTOMERS:
                 ids, states, dues = write.arrays[0], write.arrays[1], write.arrays[9]
                 for customer_id, state, due in zip(ids, states, dues, strict=True):
-                    self._rows[customer_id] = customer_id, self._rows[customer_id][1], state, due
+                    self._rows[customer_id] = customer_id, self._rows[customer_id][1], state, due, 1
 
 
 async def record(world: World, *, events: int, chunk: int) -> Recording:

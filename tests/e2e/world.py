@@ -307,8 +307,14 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         end = cleared.get((one.customer_id, one.rule, one.occurred_at))
         ended = (to_ms(end.occurred_at), end.cause) if end else (None, None)
         evidence = msgspec.json.encode(one.evidence)
-        rows.append((one.customer_id, one.rule, to_ms(one.occurred_at), one.severity, evidence, *ended))
-    await connection.executemany("INSERT INTO warnings VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)", rows)
+        rows.append(
+            (one.customer_id, one.rule, to_ms(one.occurred_at), one.kind, one.severity, evidence, *ended)
+        )
+    await connection.executemany(
+        "INSERT INTO warnings (customer_id, rule, started_ms, kind, severity, evidence, ended_ms, ended_by, "
+        "lane, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)",
+        rows,
+    )
     ties = ties_of(world.histogram, world.cuts, POLICY)
     points = [cut for one in world.cuts.points for cut in (one.enter, one.plain, one.leave)]
     await connection.execute(

@@ -171,7 +171,7 @@ async def test_an_event_becomes_a_row(connection: Any) -> None:
     )
     assert (row["created_at"], row["due_at"]) == (NOON, NOON + timedelta(hours=24))
     assert (row["assigned_to"], row["closed_at"], row["version"]) == (None, None, 1)
-    assert row["why"].endswith("Moved up from regular because of a purchase.")
+    assert row["why"].endswith("Moved up from regular because of what they did.")
     assert await connection.fetchval("SELECT evidence->0->'parts'->>'orders' FROM tasks") == "45"
 
 

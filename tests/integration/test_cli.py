@@ -267,6 +267,9 @@ def test_export_writes_every_file_with_its_header(migrated: dict[str, str], tmp_
         assert f"{folder / name}: 0" in said.words
         with (folder / name).open(newline="") as file:
             assert list(csv.reader(file)) == [header.split()]
+    assert (folder / "cutoffs.csv").read_text().split()[0].split(",")[3:] == [
+        *("high_18", "high_20", "high_22", "low_18", "low_20", "low_22")
+    ]
 
 
 def test_export_into_a_file_is_said_in_words(migrated: dict[str, str], tmp_path: Path) -> None:

@@ -117,11 +117,11 @@ def test_the_window_is_the_policy_s(days: int, words: str) -> None:
 @pytest.mark.parametrize(
     ("previous", "cause", "ending"),
     [
-        (Tier.REGULAR, Cause.EVENT, "Moved up from regular because of a purchase."),
+        (Tier.REGULAR, Cause.EVENT, "Moved up from regular because of what they did."),
         (Tier.AT_RISK, Cause.CROWD, "Moved up from at risk because the crowd moved the cut-offs."),
         (Tier.REGULAR, Cause.TIME, "Moved up from regular because time passed."),
         (Tier.REGULAR, Cause.POLICY, "Moved up from regular because the policy changed."),
-        (None, Cause.EVENT, "Entered at the top because of a purchase."),
+        (None, Cause.EVENT, "Entered at the top because of what they did."),
     ],
 )
 def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> None:

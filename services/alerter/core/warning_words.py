@@ -163,5 +163,5 @@ def _look_sentences(evidence: ChurnEvidence) -> list[str]:
     basis = evidence.basis
     if not competitor or (isinstance(basis, CompetitorBasis) and subject(basis.competitor) == competitor):
         return sentences
-    dated = next((one for one in evidence.reason_evidence if f"about {competitor} on " in one), "")
-    return [*sentences, subject(dated) or f"Looked at competitor {competitor}."]
+    dated = [one for one in evidence.reason_evidence if f"about {competitor} on " in one][-1:]  # the latest
+    return [*sentences, subject("".join(dated)) or f"Looked at competitor {competitor}."]

@@ -11,7 +11,7 @@ SUBJECT_CHARACTERS_MAX: Final = 120  # a product's name in a sentence; the whole
 
 _YEAR_DAYS: Final = 365
 CAUSE_WORDS: Final = {
-    Cause.EVENT: "because of a purchase",
+    Cause.EVENT: "because of what they did",  # a purchase, or with other metrics a referral, a visit
     Cause.TIME: "because time passed",
     Cause.CROWD: "because the crowd moved the cut-offs",
     Cause.POLICY: "because the policy changed",
@@ -25,7 +25,7 @@ _MONTHS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """How amounts and dates are written; both belong to the scorer's policy."""
+    """How amounts, dates and the window are written; all belong to the scorer's policy."""
 
     currency_exponent: int = 2  # minor units are 10^-exponent of a major one (ISO 4217)
     time_zone: tzinfo = UTC  # of dates

@@ -9,6 +9,7 @@ const WIDTH = 360;
 const HEIGHT = 84;
 const FLOOR = 66;
 const NEAR = 110; // two labels and a gap
+const LETTER = 5.5; // its mean width
 
 /** Return the figure. */
 export function crowd(view) {
@@ -48,7 +49,9 @@ function lines(cuts, x) {
 }
 
 function line(at, text, anchor) {
-  const shifted = anchor === "middle" ? Math.min(WIDTH - 40, Math.max(40, at)) : at;
+  const width = text.length * LETTER;
+  const before = { start: 0, middle: width / 2, end: width }[anchor];
+  const shifted = Math.min(WIDTH - width + before, Math.max(before, at));
   return s("g", {}, s("line", { x1: at, x2: at, y1: 14, y2: FLOOR + 4, class: "cut" }), s("text", { x: shifted, y: HEIGHT - 2, "text-anchor": anchor, class: "axis" }, text));
 }
 

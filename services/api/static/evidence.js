@@ -4,6 +4,7 @@ import { date, has, named, number, share, t, tn } from "./texts.js";
 
 export const ruleName = (rule) => named(`rule.${rule}`, rule);
 
+const SIGNS_MAX = 3; // the strongest come first
 const days = (n) => tn("time.days", n);
 const BASIS = {
   silence: (b) => ({ days: days(b.silent_days), date: date(b.silent_since) }),
@@ -19,7 +20,7 @@ export function sentences(evidence) {
   const said = [];
   if (basis && BASIS[basis.type]) said.push(t(`basis.${basis.what ?? basis.type}`, BASIS[basis.type](basis)));
   if (reason && reason !== "unknown") said.push(t("reason", { reason: reasonName(reason) }));
-  return [...said, ...signs];
+  return [...said, ...signs.slice(0, SIGNS_MAX)];
 }
 
 export const reasonName = (reason) => (has(`reason.${reason}`) ? t(`reason.${reason}`) : reason);

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { due, dueBar, paint } from "./due.js";
 import { boot, number, t, tn } from "./texts.js";
-import { mark, tierName } from "./tiers.js";
+import { mark, shownTiers, tierName } from "./tiers.js";
 
 const order = (a, b) => a.urgency - b.urgency || Date.parse(a.due_at) - Date.parse(b.due_at) || a.id - b.id;
 const isLive = (card) => card.state === "open" || card.state === "claimed";
@@ -50,7 +50,7 @@ export class Queue {
       button.sync = () => button.setAttribute("aria-pressed", String(pressed()));
       return button;
     };
-    const tiers = Object.keys(boot.overview.tiers).map((tier) => {
+    const tiers = shownTiers(boot.overview).map((tier) => {
       const label = t("queue.filter.tier", { tier: tierName(tier) });
       return toggle({ "aria-label": label, title: label }, () => this.#filter.tier === tier, () => this.#refetch({ tier: this.#filter.tier === tier ? null : tier }), mark(tier));
     });

@@ -4,7 +4,7 @@ import { follow, post } from "./api.js";
 import { byId, h } from "./dom.js";
 import { ruleName } from "./evidence.js";
 import { boot, headline, number, settle, date, t } from "./texts.js";
-import { edges, mark, tierName, tint } from "./tiers.js";
+import { edges, mark, shownTiers, tierName, tint } from "./tiers.js";
 
 const rows = new Map();
 
@@ -24,7 +24,7 @@ function buildTiers(tiers) {
 
 function show(overview) {
   settle(overview);
-  buildTiers(Object.keys(overview.tiers));
+  buildTiers(shownTiers(overview));
   byId("now").textContent = headline(overview);
   const largest = Math.max(1, ...Object.values(overview.tiers));
   for (const [tier, { count, bar }] of rows) {

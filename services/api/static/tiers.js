@@ -7,6 +7,9 @@ const DRAWN = new Set(["high_value", "regular", "at_risk", "lapsed", "none"]);
 
 export const tierName = (tier) => named(`tier.${tier ?? "none"}`, tier ?? "");
 
+/** Return the shown tiers in order: the levels, the best first, then those shown besides. JSON keeps no order. */
+export const shownTiers = ({ levels, tiers }) => [...new Set([...levels, "at_risk", "lapsed", ...Object.keys(tiers)])];
+
 /** Return a tier's colour; levels that have none of their own lie between the best and the plain one. */
 export const tint = (tier) => (DRAWN.has(tier) ? `var(--${tier})` : `color-mix(in srgb, var(--high_value) ${Math.round(100 - 100 * level(tier))}%, var(--regular))`);
 

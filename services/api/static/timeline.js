@@ -22,7 +22,8 @@ const WORDS = {
 };
 
 function because(line) {
-  if (line.proof?.pin?.tier === line.current) return t("cause.pin", { who: line.proof.pin.decided_by });
+  const pin = line.proof?.pin;
+  if (pin && pin.tier === line.current) return t("cause.pin", { who: pin.decided_by });
   if (line.kind === "tier") return t(`cause.${line.cause}`);
   if (line.kind === "task" && line.assigned_name) return line.assigned_name;
   return null;

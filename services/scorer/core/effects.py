@@ -52,8 +52,8 @@ def tier_changed(
     )
 
 
-def churn_warned(draft: Draft, rule: ChurnRules, start_ms: int) -> None:
-    """Publish that an episode began."""
+def churn_warned(draft: Draft, rule: ChurnRules, start_ms: int, *, again: bool = False) -> None:
+    """Publish that an episode began, or that what ended it was taken back."""
     state = draft.state
     event_id = _next_id(draft, _CHURN_WARNED)
     draft.effects.append(
@@ -67,6 +67,7 @@ def churn_warned(draft: Draft, rule: ChurnRules, start_ms: int) -> None:
             severity=rule.severity,
             contact_within_hours=rule.contact_within_hours,
             evidence=_evidence(state, draft.policy, rule, start_ms),
+            again=again,
         )
     )
 

@@ -1,4 +1,4 @@
-"""Churn episodes, as a function of the facts: raised once, then cleared or retracted.
+"""Churn episodes, as a function of the facts: raised, then cleared or retracted.
 
 An episode (rule, start) begins where its rule says so and none of the rule is open, and ends with the
 first contact after its start. ``review`` derives the episodes from the facts and publishes what differs
@@ -17,7 +17,7 @@ from services.scorer.core import effects
 from services.scorer.core.churn import rules
 from services.scorer.core.contacts import cause_of, contact_ms, first_after
 from services.scorer.core.policy import DisengagedRule, ModelRule, SilenceRule
-from services.scorer.core.state import NEVER_MS, PASSED, Episode, State
+from services.scorer.core.state import NEVER_MS, OPEN, PASSED, Episode, State
 
 if TYPE_CHECKING:
     from services.scorer.core.churn.start import Start
@@ -76,73 +76,89 @@ def abandon(draft: Draft, at_ms: int) -> None:
 
 
 def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> None:
-    """Derive one rule's episodes, and publish what differs."""
-    state, policy = draft.state, draft.policy
+    """Derive one rule's episodes from the facts, and publish what differs from what was decided."""
+    state = draft.state
     decided = {one.start_ms: one for one in state.episodes if one.rule == rule.name}
-    starts = {one.at_ms: one for one in rules.starts(state, policy, rule)}
-    frozen_ms = rules.frozen_ms(state, policy, rule)
-    for start_ms in sorted(starts.keys() | decided.keys()):
-        episode, start = decided.get(start_ms), starts.get(start_ms)
-        exists = start is not None or start_ms < frozen_ms
+    ends = _true_ends(draft, rule, decided, at_ms, known_until_ms)
+    for start_ms in sorted(ends.keys() | decided.keys()):
+        episode = decided.get(start_ms)
         if episode is None:
-            if start is None or start_ms < frozen_ms or not _has_begun(start, at_ms, known_until_ms):
-                continue  # it was decided and forgotten, or may still be prevented
-            if _is_covered(decided, start_ms, rules.pause_ms(rule)):
-                continue
             episode = _raise(draft, rule, start_ms)
-        decided[start_ms] = _settle(draft, rule, episode, at_ms, exists=exists)
+        if start_ms in ends:
+            decided[start_ms] = _ended(draft, rule, episode, ends[start_ms])
+        elif episode.ended_by != EpisodeEnd.RETRACTED:
+            decided[start_ms] = _ended(draft, rule, episode, (at_ms, EpisodeEnd.RETRACTED))
     others = [one for one in state.episodes if one.rule != rule.name]
     state.episodes = tuple(sorted([*others, *decided.values()], key=lambda one: (one.start_ms, one.rule)))
+
+
+def _true_ends(
+    draft: Draft, rule: ChurnRules, decided: dict[int, Episode], at_ms: int, known_until_ms: int
+) -> dict[int, End | None]:
+    """Return the episodes that there are by the facts, each with what ended it, None while it is open.
+
+    Before the rule's frozen instant they are those that were decided: the facts behind them are forgotten.
+    """
+    state, policy = draft.state, draft.policy
+    frozen_ms, pause_ms = rules.frozen_ms(state, policy, rule), rules.pause_ms(rule)
+    starts = {one.start_ms for one in decided.values() if one.start_ms < frozen_ms and _stands(one)}
+    starts |= {
+        one.at_ms
+        for one in rules.starts(state, policy, rule)
+        if one.at_ms >= frozen_ms and _has_begun(one, at_ms, known_until_ms)
+    }
+    ends: dict[int, End | None] = {}
+    covered_until_ms = -1
+    for start_ms in sorted(starts):
+        if start_ms < covered_until_ms:
+            continue  # one of the rule stands already, or began a short while ago
+        ends[start_ms] = end = _end_of(state, rule, start_ms)
+        if start_ms not in decided or decided[start_ms].was_raised:
+            covered_until_ms = NEVER_MS if end is None else max(end[0], start_ms + pause_ms)
+    return ends
+
+
+def _stands(episode: Episode) -> bool:
+    return episode.ended_by != EpisodeEnd.RETRACTED
 
 
 def _has_begun(start: Start, at_ms: int, known_until_ms: int) -> bool:
     return start.at_ms < known_until_ms or (start.sure and start.at_ms <= at_ms)
 
 
-def _is_covered(decided: dict[int, Episode], start_ms: int, pause_ms: int) -> bool:
-    """Return whether another episode of the rule stands at this instant, or began a short while ago."""
-    return any(
-        one.start_ms < start_ms
-        and one.ended_by != EpisodeEnd.RETRACTED
-        and (one.end_ms == 0 or one.end_ms > start_ms or start_ms < one.start_ms + pause_ms)
-        for one in decided.values()
-    )
-
-
 def _raise(draft: Draft, rule: ChurnRules, start_ms: int) -> Episode:
-    """Decide an episode once and for all: warn, or note that the rule did not apply at its start."""
+    """Decide an episode: warn, or note that the rule did not apply at its start."""
     if rule.tiers and draft.state.ranked not in rule.tiers:
         return Episode(rule.name, start_ms, 0, PASSED)
     effects.churn_warned(draft, rule, start_ms)
     return Episode(rule.name, start_ms)
 
 
-def _settle(draft: Draft, rule: ChurnRules, episode: Episode, at_ms: int, *, exists: bool) -> Episode:
-    """Clear or retract an episode whose end differs from what was published, and return it.
+def _ended(draft: Draft, rule: ChurnRules, episode: Episode, end: End | None) -> Episode:
+    """Publish the end of an episode if it differs from what was published, and return the episode.
 
-    A late contact may retract an episode that was cleared already, or clear it earlier than published.
+    A late contact may clear it earlier than published, or show that it never was. When the purchase that
+    ended it turns out never to have been, it stands again, and is warned of again.
     """
-    if episode.ended_by == EpisodeEnd.RETRACTED:
-        return episode
-    found: End | None = (at_ms, EpisodeEnd.RETRACTED) if not exists else _end_of(draft.state, rule, episode)
-    if found is None:
-        return episode
-    end_ms, ended_by = found
+    end_ms, ended_by = (0, OPEN) if end is None else (end[0], end[1].value)
     if episode.ended_by == PASSED:
         return msgspec.structs.replace(episode, end_ms=end_ms)
-    if (episode.end_ms, episode.ended_by) == found:
+    if (episode.end_ms, episode.ended_by) == (end_ms, ended_by):
         return episode
-    effects.churn_cleared(draft, episode, end_ms, ended_by)
-    return msgspec.structs.replace(episode, end_ms=end_ms, ended_by=ended_by.value)
+    if end is None:
+        effects.churn_warned(draft, rule, episode.start_ms, again=True)
+    else:
+        effects.churn_cleared(draft, episode, *end)
+    return msgspec.structs.replace(episode, end_ms=end_ms, ended_by=ended_by)
 
 
-def _end_of(state: State, rule: ChurnRules, episode: Episode) -> End | None:
+def _end_of(state: State, rule: ChurnRules, start_ms: int) -> End | None:
     """Return the first thing after the start that ends the episode, None when nothing did."""
     openings = isinstance(rule, SilenceRule) and rule.opened_counts
-    contact = first_after(state, episode.start_ms, openings=openings)
+    contact = first_after(state, start_ms, openings=openings)
     end = None if contact is None else (contact_ms(contact), cause_of(contact))
     if isinstance(rule, DisengagedRule):
-        solved_ms = rules.resolved_ms(state, rule, episode.start_ms)
+        solved_ms = rules.resolved_ms(state, rule, start_ms)
         if solved_ms is not None and (end is None or solved_ms < end[0]):
             return solved_ms, EpisodeEnd.RESOLVED
     return end
@@ -155,8 +171,8 @@ def _end_open(draft: Draft, at_ms: int) -> None:
         return
     by_name = {rule.name: rule for rule in draft.policy.churn}
     state.episodes = tuple(
-        _settle(draft, by_name[one.rule], one, at_ms, exists=True)
-        if one.rule in by_name and one.end_ms in {0, at_ms}
+        _ended(draft, by_name[one.rule], one, _end_of(state, by_name[one.rule], one.start_ms))
+        if one.rule in by_name and one.end_ms in {0, at_ms} and one.ended_by != EpisodeEnd.RETRACTED
         else one
         for one in state.episodes
     )

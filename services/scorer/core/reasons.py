@@ -5,7 +5,7 @@ The strongest sign wins: what the customer said to us, before what he looked at,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from schemas.tiers import WinBackReason
 from schemas.times import DAY_MS, from_ms
@@ -29,18 +29,21 @@ TOPIC_REASON: Final = {
 }
 
 
+Sign: TypeAlias = tuple[int, WinBackReason, str, int]  # strength, reason, sentence, when
+
+
 def reason_of(state: State, rule: str, start_ms: int) -> tuple[WinBackReason, tuple[str, ...]]:
     """Return the likely reason of an episode and the sentences that it rests on, the strongest first."""
     corrected = next((one for one in state.corrections if (one.rule, one.start_ms) == (rule, start_ms)), None)
-    signs = sorted(_signs(state, start_ms), key=lambda sign: -sign[0])
-    sentences = tuple(dict.fromkeys(sentence for _, _, sentence in signs))
+    signs = sorted(_signs(state, start_ms), key=lambda sign: (-sign[0], -sign[3]))  # the newest first
+    sentences = tuple(dict.fromkeys(sentence for _, _, sentence, _ in signs))
     if corrected is not None:
         return WinBackReason(corrected.reason), ("An advisor corrected the reason.", *sentences)
     return (signs[0][1] if signs else WinBackReason.UNKNOWN), sentences
 
 
-def _signs(state: State, start_ms: int) -> Iterator[tuple[int, WinBackReason, str]]:
-    """Yield strength, reason and sentence of every sign up to the start."""
+def _signs(state: State, start_ms: int) -> Iterator[Sign]:
+    """Yield every sign up to the start."""
     since_ms = start_ms - LOOK_BACK_MS
     for case in state.cases:
         if since_ms < case.opened_ms <= start_ms:
@@ -48,17 +51,18 @@ def _signs(state: State, start_ms: int) -> Iterator[tuple[int, WinBackReason, st
     for mention in state.mentions:
         if since_ms < mention.time_ms <= start_ms:
             sentence = f"Looked at or asked about {mention.competitor} on {_day(mention.time_ms)}."
-            yield 2, WinBackReason.COMPETITOR, sentence
+            yield 2, WinBackReason.COMPETITOR, sentence, mention.time_ms
     returned = [
         fact
         for fact in facts.every(state.purchases)
         if not fact.is_sale and since_ms < fact.time_ms <= start_ms
     ]
     if len(returned) >= RETURNED_MIN:
-        yield 1, WinBackReason.QUALITY, f"Sent something back {len(returned)} times in the half year before."
+        sentence = f"Sent something back {len(returned)} times in the half year before."
+        yield 1, WinBackReason.QUALITY, sentence, returned[-1].time_ms
 
 
-def _signs_of_case(case: Case) -> Iterator[tuple[int, WinBackReason, str]]:
+def _signs_of_case(case: Case) -> Iterator[Sign]:
     solved = "" if case.solved_ms != NEVER_MS else ", not solved"
     kind = case.kind.replace("_", " ")
     for topic in case.topics:
@@ -67,9 +71,10 @@ def _signs_of_case(case: Case) -> Iterator[tuple[int, WinBackReason, str]]:
             strength = 4 if case.kind == "complaint" else 3
             about = topic.replace("_", " ")
             article = "An" if kind[0] in "aeiou" else "A"
-            yield strength, reason, f"{article} {kind} about {about} on {_day(case.opened_ms)}{solved}."
+            sentence = f"{article} {kind} about {about} on {_day(case.opened_ms)}{solved}."
+            yield strength, reason, sentence, case.opened_ms
     if not case.topics and case.kind == "complaint":
-        yield 3, WinBackReason.SERVICE, f"A complaint on {_day(case.opened_ms)}{solved}."
+        yield 3, WinBackReason.SERVICE, f"A complaint on {_day(case.opened_ms)}{solved}.", case.opened_ms
 
 
 def _day(at_ms: int) -> str:

@@ -22,6 +22,6 @@ def starts(state: State, _policy: Policy, _rule: CompetitorRule) -> list[Start]:
 
 
 def basis(state: State, _policy: Policy, _rule: CompetitorRule, start_ms: int) -> CompetitorBasis:
-    """Return who was mentioned."""
-    named = next(one.competitor for one in state.mentions if one.time_ms == start_ms)
+    """Return who was mentioned; a warning that stands again may be older than what is remembered."""
+    named = next((one.competitor for one in state.mentions if one.time_ms == start_ms), "a competitor")
     return CompetitorBasis(competitor=named, at=from_ms(start_ms))

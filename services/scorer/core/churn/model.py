@@ -60,7 +60,8 @@ def basis(state: State, policy: Policy, rule: ModelRule, start_ms: int) -> Model
     """Return both probabilities at the start."""
     model = _model(policy)
     day = policy.local_day(start_ms)
-    anchor = next(one for one in reversed(_anchors(state, policy)) if one.day <= day)
+    anchors = _anchors(state, policy)
+    anchor = next((one for one in reversed(anchors) if one.day <= day), anchors[0])
     history = history_of(
         model,
         first_day=_first_day(state, policy),

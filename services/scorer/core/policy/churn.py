@@ -19,7 +19,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     name: Name
     severity: Severity = "medium"
-    contact_within_hours: Positive = 48  # the suggested deadline
+    contact_within_hours: Annotated[int, Meta(ge=1, le=87_600)] = 48  # the suggested deadline
     tiers: tuple[str, ...] = ()  # only for customers ranked so at the start; empty: for everybody
 
 
