@@ -13,8 +13,8 @@ from services.scorer.core.policy.fault import Days, Fault, Percent, Positive, Po
 
 Points: TypeAlias = Annotated[int, Meta(ge=2, le=5)]
 Answer: TypeAlias = Annotated[int, Meta(ge=0, le=10)]
-Ages: TypeAlias = Annotated[tuple[Annotated[int, Meta(ge=1, le=120)], ...], Meta(max_length=12)]
-Amounts: TypeAlias = Annotated[tuple[PositiveFloat, ...], Meta(max_length=12)]
+Ages: TypeAlias = tuple[Annotated[int, Meta(ge=1, le=120)], ...]
+Amounts: TypeAlias = tuple[PositiveFloat, ...]
 Four: TypeAlias = tuple[Positive, Positive, Positive, Positive]
 FourAmounts: TypeAlias = tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat]
 
