@@ -104,6 +104,7 @@ class Turns:
             ),
             known=cut_offs[one.known_version].cuts,
             known_version=one.known_version,
+            known_policy_version=cut_offs[one.known_version].policy_version,
             events=one.events,
         )
 

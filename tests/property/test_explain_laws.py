@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.events import Input, TierChanged
+from schemas.events import CutPoint, Input, TierChanged
 from schemas.times import DAY_MS
 from schemas.wire import Refused
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Cuts
 from services.scorer.core.draft import Effect, Moment, Step
 from services.scorer.core.explain import Turn, differences, flaws, recompute, replay, story
-from services.scorer.core.policy import Bonus, Policy, Weight
+from services.scorer.core.policy import Bonus, Ladder, Level, Policy, Weight
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import State
 from tests.unit.core_given import POLICY, T0, browse, cuts_at, response, returned, sale
@@ -119,6 +119,7 @@ class Lane:
             moment=moment,
             known=self.known,
             known_version=self.version,
+            known_policy_version=len(self.policies),
             events=events,
         )
         self.turns.append(turn)
@@ -235,6 +236,31 @@ def test_every_change_has_a_story(lane: Lane) -> None:
         assert f"score {change.proof.score:,}." in " ".join(lines)
         assert len(lines) >= 3 + len(change.proof.parts.points)
         assert all(line.endswith((".", ":")) for line in lines)
+
+
+def test_who_buys_twice_while_his_lane_goes_over_to_another_policy() -> None:
+    """The first purchase brings him under it; the second must not look at the old ladder's cut-offs again."""
+    five = replace(
+        POLICY,
+        tiers=Ladder(levels=tuple(Level(name=name, percent=None if name == "c" else 10) for name in "abcde")),
+        churn=(),
+    )
+    new = Cuts(points=tuple(CutPoint(above=name, enter=9_000, plain=9_000, leave=9_000) for name in "abcd"))
+    bought = Turn(
+        kind="chunk", moment=Moment(now_ms=T0, cut_offs_version=1), events=(sale(T0),), known_version=1
+    )
+    over = Turn(
+        kind="chunk",
+        moment=Moment(now_ms=T0 + DAY_MS, cuts=new, cut_offs_version=2, policy_version=2),
+        known=cuts_at((5_000, 4_800, 4_600), (1_900, 1_700, 1_500)),
+        known_version=1,
+        events=(sale(T0 + 1), sale(T0 + 2)),
+    )
+
+    found = replay([bought, over], [POLICY, POLICY, five].__getitem__)
+
+    assert found.state is not None
+    assert (found.policy_version, found.state.ranked, found.state.orders) == (2, "e", 3)
 
 
 def test_a_change_that_the_log_does_not_yield() -> None:

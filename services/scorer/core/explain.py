@@ -49,6 +49,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     moment: Moment
     known: Cuts | None = None
     known_version: int = 0
+    known_policy_version: int = 1  # that ``known`` were computed under
     events: tuple[Input, ...] = ()
 
 
@@ -148,9 +149,10 @@ class _Customer:
 
     def _bring_under(self, turn: Turn) -> None:
         """Let time pass under what the customer knows, then bring him under the moment's cut-offs."""
-        if self.state is None:
-            return
         moment, policy = turn.moment, self.policy_of(turn.moment.policy_version)
+        is_through = self.policy_version == moment.policy_version != turn.known_policy_version
+        if self.state is None or is_through:
+            return  # cut-offs of another policy's ladder mean nothing to who has left it
         known = msgspec.structs.replace(
             moment,
             cuts=turn.known,
