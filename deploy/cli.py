@@ -20,6 +20,7 @@ from rich.table import Table
 from deploy.backtesting.command import backtest
 from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
+from deploy.explain import explain
 from deploy.export import export as export_files
 from deploy.fit import fit
 from deploy.history import MalformedError
@@ -192,6 +193,7 @@ def doctor(
 
 app.command()(fit)
 
+app.command()(explain)
 lanes_app = typer.Typer(no_args_is_help=True, help="Look after lanes by hand.")
 app.add_typer(lanes_app, name="lanes")
 

@@ -21,6 +21,7 @@ from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, Silence
 from services.scorer.core.policy.fault import Days, Name, Positive
 from services.scorer.core.policy.ladder import Ladder
 from services.scorer.core.policy.scoring import MOVE_WITH_TIME, Bonus, Weight
+from services.scorer.core.policy.segments import Segments
 
 if TYPE_CHECKING:
     from services.scorer.core.state import State
@@ -58,6 +59,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     tiers: Ladder = Ladder()
     churn: tuple[ChurnRules, ...] = DEFAULT_RULES
     model: Model | None = None  # predicted behaviour, as ``tierstream fit`` finds it
+    segments: Segments = Segments()  # views of the state; no score and no tier depends on them
     tags: bool = False  # infer preference tags; keeps categories and brands by month
 
     def __post_init__(self) -> None:
