@@ -12,10 +12,10 @@ from schemas.events import ChurnEvidence, Proof, TierChanged, type_of
 from schemas.tiers import Cause
 from schemas.times import from_ms
 from services.scorer import store
+from services.scorer.book import NO_CUT_OFFS
 from services.scorer.core.identity import output_id
 from services.scorer.core.policy import Policy
 from services.scorer.core.state import State, decode_state
-from services.scorer.work import NO_CUT_OFFS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Input, PurchaseRecorded
+from schemas.events import ChurnWarned, Input, PurchaseRecorded
 from schemas.times import DAY_MS, HOUR_MS, to_ms
 from services.scorer.core.advance import advance
 from services.scorer.core.due import next_due_ms
@@ -183,8 +183,10 @@ def test_every_episode_is_raised_once_and_ended_once(life: list[Input], policy: 
         for rule in policy.churn:
             assert sum(one.is_open for one in lived.known.episodes if one.rule == rule.name) <= 1
     lived.until(T0 + 1_500 * DAY_MS)
-    raised = [(rule, start) for rule, what, start, _ in lived.churn if what == "warned"]
+    warned = [one for one in lived.effects if isinstance(one, ChurnWarned)]
+    raised = [(one.rule, to_ms(one.occurred_at)) for one in warned if not one.again]
     assert len(raised) == len(set(raised))
+    assert {(one.rule, to_ms(one.occurred_at)) for one in warned if one.again} <= set(raised)
     assert {(rule, start) for rule, what, start, _ in lived.churn if what != "warned"} <= set(raised)
 
 

@@ -14,10 +14,10 @@ from deploy.explaining.rows import Known, LogRow
 from deploy.explaining.turns import Turns
 from schemas.events import Input, TierChanged
 from schemas.times import to_ms
+from services.scorer.book import NO_CUT_OFFS
 from services.scorer.core.draft import Moment
 from services.scorer.core.explain import replay
 from services.scorer.store import CutOffs
-from services.scorer.work import NO_CUT_OFFS
 from tests.unit.core_given import CUTS, POLICY, Life, at, browse, sale
 
 TOPICS = 8

@@ -13,6 +13,7 @@ _RULE: Final = {
 # struct -> key -> sentence; a test holds it together with the structs
 DESCRIPTIONS: Final[dict[str, dict[str, str]]] = {
     "Policy": {
+        "segments": "Where the lines run between segments, stages and bands; no score depends on them.",
         "name": "The policy's name.",
         "currency": "The base currency, ISO 4217. Money below is in its major units: dollars, not cents.",
         "accepts": "Currencies that purchases come in. Each needs a rate, or nothing is activated.",
@@ -106,5 +107,65 @@ DESCRIPTIONS: Final[dict[str, dict[str, str]]] = {
         "q": "Shape of the means' spread.",
         "gamma_minor": "Scale of the means' spread, in minor units.",
         "mean_minor": "Observed mean of a purchase day, in minor units.",
+    },
+    "Segments": {
+        "rfm": "The points 1 to 5 for recency, frequency and monetary value.",
+        "value": "From where current and potential value are high in the value matrix.",
+        "stage": "The lengths of the life-cycle stages.",
+        "intending_days": "How long a cart, a question or a click shows an intention.",
+        "repurchase": "The repurchase bands.",
+        "loyalty": "What counts as satisfied and as recommending.",
+        "relationship": "What many customers, and what a high margin is, for the relationship level.",
+        "age_from": "Where an age band begins, in years, from the youngest up.",
+        "price_from": "Where a price band begins: average order value, in major units, from the lowest up.",
+        "tags": "When a preference is one; only where the policy infers tags.",
+    },
+    "RfmRules": {
+        "recency_weight": "Weight of the recency points; the three add up to 1.",
+        "frequency_weight": "Weight of the frequency points.",
+        "monetary_weight": "Weight of the monetary points.",
+        "high_from": "From so many points on a dimension is high in the 4-way and 8-way groups.",
+        "recency_days": "Four rising numbers: up to the first 5 points, later than the last 1. None: the crowd's quintiles.",
+        "orders": "Four rising numbers: from the first 2 points, from the last 5. None: the crowd's quintiles.",
+        "spend": "The same for the window's spend, in major units.",
+    },
+    "ValueRules": {
+        "top_percent": "High is the best 20, 40, 60 or 80 percent of the crowd by spend, where no amount is given.",
+        "current_at_least": "Current value is high from here on: spend of the window, in major units.",
+        "potential_at_least": "Potential is high from here on: predicted 12-month value, in major units.",
+        "rising_ratio": "Where nothing can be predicted: the recent half must be so many times the older one.",
+        "rising_days_min": "A younger customer has no trend yet.",
+    },
+    "StageRules": {
+        "new_days": "New for so long after the first purchase.",
+        "loyal_days": "Loyal needs so long a tenure.",
+        "loyal_purchase_days": "Loyal needs purchases on so many days of the window.",
+        "dormant_days": "Dormant after so much silence, for who has no usual gap yet.",
+        "dormant_gaps": "Dormant after so many of the customer's own usual gaps.",
+        "dormant_days_min": "Never dormant sooner.",
+        "dormant_days_max": "Never dormant later.",
+        "lost_days": "Lost after so much silence.",
+    },
+    "RepurchaseRules": {
+        "high_percent": "The high band begins here.",
+        "low_percent": "Below it is the low band.",
+        "within_days": "For the model's probability to buy again.",
+    },
+    "LoyaltyRules": {
+        "satisfied_from": "Mean answer to surveys and reviews, 0 to 10.",
+        "dissatisfied_below": "A lower mean is dissatisfied.",
+        "recommends_from": "The latest answer to the NPS question, 0 to 10.",
+    },
+    "RelationshipRules": {
+        "many_from": "A tier of so many customers is large.",
+        "few_up_to": "A tier of so many customers is small.",
+        "high_margin_percent": "A margin of so much of the spend is high.",
+        "medium_margin_percent": "A lower one is low.",
+    },
+    "TagRules": {
+        "months_min": "A category bought or browsed in so many months, one after the other.",
+        "mostly_percent": "A brand or category with so much of the amount bought.",
+        "mostly_purchases_min": "And bought so often.",
+        "browses_min": "Browsed so often and never bought.",
     },
 }
