@@ -8,6 +8,7 @@ from schemas.tiers import Cause
 from services.scorer.core import episodes, memory, pins, window
 from services.scorer.core.draft import Because, Draft
 from services.scorer.core.evaluate import evaluate
+from services.scorer.core.metrics import referrals
 from services.scorer.core.state import NEVER_MS
 from services.scorer.core.tiers import is_downgrade, value_of, wanted_tier
 
@@ -75,6 +76,8 @@ def _next_turn_ms(state: State, cuts: Cuts | None, policy: Policy) -> int:
         turn_ms = min(turn_ms, _dwell_end_ms(state, state.ranked, cuts, policy))
     if state.decision is not None:
         turn_ms = min(turn_ms, pins.end_ms(state))
+    if state.referrals and "referrals" in policy.measured:
+        turn_ms = min(turn_ms, referrals.next_expiry_ms(state, policy))
     if policy.samples_daily and state.ranked is not None and state.orders:
         return min(turn_ms, policy.next_midnight_ms(state.settled_ms))
     return turn_ms

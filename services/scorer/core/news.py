@@ -57,8 +57,8 @@ def news_of(event: Input, policy: Policy) -> News:
     if isinstance(event, ProductBrowsed | CampaignResponded):
         return sighting_of(event)
     if isinstance(event, PurchaseCorrected):
-        purchase, crc = stable_hash(event.corrects), body_crc(event)
-        body = event.purchase
+        purchase, body = stable_hash(event.corrects), event.purchase
+        crc = body_crc(body)  # whoever says the same again, says nothing new
         fact = None if body is None else fact_of(body, purchase, crc, policy)
         return Amendment(to_ms(event.occurred_at), purchase, event.revision, crc, fact)
     name = f"{type(event).__name__}/{event.event_id}"
