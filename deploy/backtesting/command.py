@@ -20,6 +20,7 @@ from deploy.backtesting.stretches import Dealer
 from deploy.backtesting.tally import Seen, Tally
 from deploy.history import History
 from deploy.local.session import load
+from deploy.policy_commands import Currency, TimeZone, chosen
 from deploy.replay import Plan
 from schemas.times import DAY_MS, from_ms
 from services.scorer.core.policy import Policy
@@ -38,8 +39,11 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
             help="a file of events, JSON Lines in the wire form; may be repeated", exists=True, dir_okay=False
         ),
     ],
-    currency: Annotated[str, typer.Option(help="the base currency, ISO 4217")] = "USD",
-    time_zone: Annotated[str, typer.Option(help="whose midnights and business days count, IANA")] = "UTC",
+    policy: Annotated[
+        str, typer.Option(help="a YAML file, or a template; retail has every rule that needs no fit")
+    ] = "retail",
+    currency: Currency = None,
+    time_zone: TimeZone = None,
     json_: Annotated[
         Path | None, typer.Option("--json", help="write the figures here", dir_okay=False)
     ] = None,
@@ -53,14 +57,11 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
     """Replay event files through the scorer's core alone: tier sizes, flaps, and how right warnings were."""
     if json_ is not None and not json_.absolute().parent.is_dir():
         raise typer.BadParameter(f"--json: there is no folder {json_.absolute().parent}; make it first")
-    try:
-        policy = Policy.default(currency=currency, time_zone=time_zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    by = chosen(policy, currency, time_zone).policy
     console = Console(stderr=True)
     try:
         report = backtest_files(
-            events, policy, console, processes=processes or usual_processes(events), churn_days=churn_days
+            events, by, console, processes=processes or usual_processes(events), churn_days=churn_days
         )
     except ProcessLostError as error:
         console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
