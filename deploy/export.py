@@ -29,8 +29,10 @@ _TIER_CHANGES: Final = """
 SELECT customer_id, revision, at_ms, previous, current, ranked_previous, ranked_current, cause, causation_id
 FROM tier_changes ORDER BY at_ms, customer_id, revision"""
 _WARNINGS: Final = """
-SELECT customer_id, rule, started_ms, severity, ended_ms, ended_by, kind, evidence
+SELECT customer_id, rule, started_ms, severity, ended_ms, ended_by
 FROM warnings ORDER BY started_ms, customer_id, rule"""
+_REASONS: Final = """
+SELECT customer_id, rule, started_ms, kind, evidence FROM warnings ORDER BY started_ms, customer_id, rule"""
 _TASKS: Final = """
 SELECT task_key, customer_id, playbook, kind, team, urgency, state, created_at, due_at, assigned_to, outcome,
        closed_at, closed_by, title, why
@@ -41,9 +43,10 @@ ORDER BY topic, partition, "offset" """
 
 
 class _Evidence(msgspec.Struct):
-    """The one field of a warning's evidence that has a column."""
+    """The fields of a warning's evidence that have a column."""
 
     reason: str = "unknown"
+    reason_evidence: tuple[str, ...] = ()
 
 
 def _at(ms: int | None) -> str:
@@ -64,10 +67,18 @@ def _tier_change(row: Any, _policy: Policy) -> Row:
 
 
 def _warning(row: Any, _policy: Policy) -> Row:
-    reason = msgspec.json.decode(row["evidence"], type=_Evidence).reason
+    return (row[0], row[1], _at(row["started_ms"]), row[3], _at(row["ended_ms"]), row[5] or "")
+
+
+def _reason(row: Any, _policy: Policy) -> Row:
+    found = msgspec.json.decode(row["evidence"], type=_Evidence)
     return (
-        *(row[0], row[1], _at(row["started_ms"]), row[3], _at(row["ended_ms"]), row[5] or ""),
-        *(row["kind"], reason),
+        row[0],
+        row[1],
+        _at(row["started_ms"]),
+        row["kind"],
+        found.reason,
+        " ".join(found.reason_evidence),
     )
 
 

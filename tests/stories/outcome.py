@@ -24,7 +24,9 @@ class Outcome:
     def read(cls, folder: Path) -> Outcome:
         """Return the tables in a folder."""
         customers = {row["customer_id"]: row for row in _rows(folder / "customers.csv")}
-        return cls(customers, _rows(folder / "tier_changes.csv"), _rows(folder / "warnings.csv"))
+        reasons = {_episode(row): row["reason"] for row in _rows(folder / "warning_reasons.csv")}
+        warnings = [row | {"reason": reasons[_episode(row)]} for row in _rows(folder / "warnings.csv")]
+        return cls(customers, _rows(folder / "tier_changes.csv"), warnings)
 
     def objection(self, expected: Expectation) -> str | None:
         """Return what is otherwise than a story says, None when it is as it says."""
@@ -67,6 +69,10 @@ class Outcome:
             if row["customer_id"] == who and datetime.fromisoformat(row["at"]) <= at
         ]
         return past[-1] if past else {}
+
+
+def _episode(row: Row) -> tuple[str, str, str]:
+    return row["customer_id"], row["rule"], row["started_at"]
 
 
 def _rows(path: Path) -> list[Row]:
