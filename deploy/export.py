@@ -105,11 +105,8 @@ FILES: Final[dict[str, File]] = {
         _TIER_CHANGES,
         _tier_change,
     ),
-    "warnings.csv": (
-        "customer_id rule started_at severity ended_at ended_by kind reason",
-        _WARNINGS,
-        _warning,
-    ),
+    "warnings.csv": ("customer_id rule started_at severity ended_at ended_by", _WARNINGS, _warning),
+    "warning_reasons.csv": ("customer_id rule started_at kind reason evidence", _REASONS, _reason),
     "tasks.csv": (
         (
             "task_key customer_id playbook kind team urgency state created_at due_at assigned_to outcome"
