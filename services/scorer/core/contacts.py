@@ -82,16 +82,22 @@ def note_opening(state: State, time_ms: int, policy: Policy) -> None:
         state.heard = with_contact(state.heard, response_contact(time_ms), policy.shortest_silence_ms)
 
 
-def rebuild(state: State, policy: Policy) -> None:
-    """Make both indexes anew from what is kept whole: a sale is gone, or the policy is another."""
+def rebuild(state: State, horizon_ms: int, policy: Policy) -> None:
+    """Make both indexes anew from what is kept whole: a sale is gone, or the policy is another.
+
+    What lies before ``horizon_ms`` is forgotten, all but the contact that the index kept as an anchor.
+    """
+    anchors = [contact for contact in state.contacts if contact_ms(contact) < horizon_ms]
     sales = [sale_contact(fact.time_ms) for fact in facts.every(state.purchases) if fact.is_sale]
     answers = [response_contact(time_ms) for time_ms in times(state.responses)]
-    openings = [response_contact(time_ms) for time_ms in times(state.openings)]
-    # Of what was forgotten only the latest is still an anchor.
-    forgotten = [] if state.forgotten_last_ms is None else [sale_contact(state.forgotten_last_ms)]
-    state.contacts = _index([*forgotten, *sales, *answers], policy.shortest_silence_ms)
-    heard = [*forgotten, *sales, *answers, *openings]
-    state.heard = _index(heard, policy.shortest_silence_ms) if policy.heeds_openings else ()
+    known = [*anchors, *(one for one in (*sales, *answers) if contact_ms(one) >= horizon_ms)]
+    state.contacts = _index(known, policy.shortest_silence_ms)
+    if policy.heeds_openings:
+        openings = (response_contact(at_ms) for at_ms in times(state.openings) if at_ms >= horizon_ms)
+        earlier = [contact for contact in state.heard if contact_ms(contact) < horizon_ms]
+        state.heard = _index([*known, *earlier, *openings], policy.shortest_silence_ms)
+    else:
+        state.heard = ()
 
 
 def forget(state: State, horizon_ms: int) -> None:

@@ -57,7 +57,7 @@ def fact_of(body: PurchaseRecorded | PurchaseBody, event: int, crc: int, policy:
     amount_minor = in_base(body.amount_minor, body.currency, policy)
     return Fact(
         to_ms(body.occurred_at),
-        amount_minor if sale else -amount_minor,
+        amount_minor if sale else -max(1, amount_minor),  # a return stays one, however small it converts
         0 if order_id is None else stable_hash(order_id),
         event,
         crc,

@@ -178,7 +178,7 @@ def _amend(draft: Draft, news: Amendment) -> None:
         window.remove(state, old, policy)
     if news.fact is not None:
         window.add(state, news.fact, policy)
-    contacts.rebuild(state, policy)
+    contacts.rebuild(state, state.settled_ms - policy.memory_ms, policy)
     draft.news_is_late = True
 
 

@@ -30,7 +30,7 @@ def rescore(state: State, moment: Moment, policy: Policy) -> Step:
     draft = Draft.of(state, moment, policy)
     kept = draft.state
     window.reopen(kept, max(moment.now_ms, kept.settled_ms), policy)
-    contacts.rebuild(kept, policy)
+    contacts.rebuild(kept, kept.settled_ms - policy.memory_ms, policy)
     memory.forget(kept, policy)
     kept.score = score_of(kept, policy)
     ranked_before, shown_before = kept.ranked, kept.tier
