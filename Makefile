@@ -11,7 +11,7 @@ demo: $(RUN)
 	@$(BIN)/tierstream demo $(if $(filter once,$(DEMO)),--once)
 
 test: $(DEV) lint types imports
-	@$(BIN)/python -m pytest tests/unit tests/property tests/contract tests/integration tests/torture
+	@$(BIN)/python -m pytest tests/unit tests/property tests/contract tests/integration tests/stories tests/torture
 
 unit: $(DEV)
 	@$(BIN)/python -m pytest tests/unit tests/property
