@@ -112,6 +112,15 @@ rescored_histograms = Table(
     Column("counts", LargeBinary, nullable=False),
 )
 
+# A lane's customers by recency, frequency and monetary value, as counted at one instant.
+rfm_counts = Table(
+    "rfm_counts",
+    metadata,
+    Column("lane", Integer, primary_key=True),
+    Column("counted_ms", BigInteger, nullable=False),  # the lane's clock
+    Column("counts", LargeBinary, nullable=False),  # services.scorer.core.segments.rfm_counts
+)
+
 policies = Table(
     "policies",
     metadata,

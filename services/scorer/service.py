@@ -8,6 +8,7 @@ from schemas.topics import SCORER_INPUTS
 from services.lanes.work import LaneRow
 from services.scorer import crowd, store
 from services.scorer.book import NO_CUT_OFFS, Board, Book
+from services.scorer.census import Census
 from services.scorer.store import CutOffs
 from services.scorer.switch import Policies, Rescoring
 from services.scorer.work import ScorerWork
@@ -45,6 +46,7 @@ class ScorerService:
             histogram=await crowd.load_histogram(connection, row.lane),
             policies=self.policies,
             rescoring=Rescoring(row.lane, self.policies, counted),
+            census=Census(row.lane),
         )
 
     async def _cut_offs(self, connection: Any, version: int) -> CutOffs:

@@ -101,6 +101,9 @@ SAVE_RESCORED: Final = """INSERT INTO rescored_histograms (lane, policy_version,
   SELECT $2, v.* FROM fence, unnest({}::int[], {}::bigint[], {}::int[], {}::bytea[]) AS v
   ON CONFLICT (lane, policy_version) DO UPDATE SET at_ms = excluded.at_ms, active = excluded.active,
   counts = excluded.counts"""
+SAVE_CENSUS: Final = """INSERT INTO rfm_counts (lane, counted_ms, counts)
+  SELECT $2, v.* FROM fence, unnest({}::bigint[], {}::bytea[]) AS v
+  ON CONFLICT (lane) DO UPDATE SET counted_ms = excluded.counted_ms, counts = excluded.counts"""
 INSERT_CUT_OFFS: Final = """INSERT INTO cut_offs (seq, version, at_ms, complete, active, tied, policy_version,
   cuts) SELECT fence.seq, v.version, v.at_ms, v.complete, v.active, v.tied::int[], v.policy, v.cuts::int[]
   FROM fence, unnest({}::bigint[], {}::bigint[], {}::boolean[], {}::int[], {}::text[], {}::int[], {}::text[])

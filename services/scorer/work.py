@@ -19,6 +19,7 @@ from schemas.wire import Reason, Refused
 from services.lanes.work import LaneTime, Message, Record, Turn
 from services.scorer import crowd, records, store
 from services.scorer.book import Book
+from services.scorer.census import Census
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Histogram, bands_moved, count_move, empty_histogram
 from services.scorer.core.draft import Moment, Step
@@ -48,6 +49,7 @@ class ScorerWork:
     histogram: Histogram
     policies: Policies
     rescoring: Rescoring
+    census: Census
     _saved: float = 0.0  # when the histogram was last saved, monotonic
     _dirty: bool = False
     _computed: float = 0.0
@@ -248,7 +250,7 @@ class ScorerWork:
                 return turn
         if self._dirty and now - self._saved >= HISTOGRAM_SECONDS:
             return self._save_in(Turn(kind="histogram"), time, [])
-        return None
+        return await self.census.next_turn(connection, time.now_ms, self.policy)
 
     async def _switch(self, connection: Any, time: LaneTime, latest: CutOffs) -> Turn:
         """Begin to live under another policy: from here on an empty histogram fills as customers are rescored."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from services.lanes.work import LaneTime, Record, Turn
 from services.scorer import store
 from services.scorer.book import Board, Book
+from services.scorer.census import Census
 from services.scorer.core.cuts import count_move, empty_histogram
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.state import encode_state
@@ -99,6 +100,7 @@ def _work(world: World, lane: int) -> ScorerWork:
     return ScorerWork(
         book=Book(Board(), LANES, Policies(), 0), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
         swept=cut_offs, histogram=crowd, policies=Policies(), rescoring=Rescoring(lane, Policies(), 1),
+        census=Census(lane),
     )  # fmt: skip
 
 

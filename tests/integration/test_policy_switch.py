@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.scorer.core.cuts import count_move, empty_histogram, histogram_from_bytes
 from services.scorer.core.policy import Ladder, Level, Policy, SilenceRule, Weight
 from services.scorer.core.score import score_of
+from services.scorer.core.segments.rfm_counts import RfmCounts
 from services.scorer.core.tiers import placed_tier, value_of
 from services.scorer.crowd import apply_note
 from tests.integration.scorer_rig import LANES, Publishing, World, counted, running_scorer
@@ -131,3 +132,16 @@ async def published(world: World) -> list[dict[str, Any]]:
 def test_the_logs_are_where_one_looks(world: World) -> None:
     """The worker that was killed was started again, and wrote to the same place."""
     assert all(Path(process.log_path).exists() for process in world.supervisor.processes())
+
+
+async def test_every_lane_takes_its_census(world: World) -> None:
+    """The quintiles of RFM are read off a count of the day, in every lane, of everybody active."""
+
+    def everybody(rows: list[Any]) -> bool:
+        total = RfmCounts()
+        for row in rows:
+            total.add(RfmCounts.from_bytes(row[0]))
+        cuts = total.cuts()
+        return cuts is not None and cuts.customers == len(PEOPLE)
+
+    await world.until(everybody, "SELECT counts FROM rfm_counts")

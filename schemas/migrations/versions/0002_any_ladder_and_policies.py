@@ -44,6 +44,13 @@ def upgrade() -> None:
         sa.Column("counts", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lane", "policy_version", name=op.f("pk_rescored_histograms")),
     )
+    op.create_table(
+        "rfm_counts",
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("counted_ms", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_rfm_counts")),
+    )
     _rewrite_policies()
     op.execute("UPDATE lanes SET versions = versions || versions[2] WHERE service = 'scorer'")
 
@@ -64,6 +71,7 @@ def _rewrite_policies() -> None:
 def downgrade() -> None:
     """Go down."""
     op.execute("UPDATE lanes SET versions = versions[1:3] WHERE service = 'scorer'")
+    op.drop_table("rfm_counts")
     op.drop_table("rescored_histograms")
     op.drop_column("policies", "note")
     op.drop_column("policies", "source")
