@@ -13,7 +13,11 @@ import pytest
 from deploy.explaining import run
 from deploy.explaining.errors import CanNotExplainError
 from deploy.explaining.report import Explanation
+from deploy.fitting.purchases import Purchases
+from deploy.fitting.sample import sample
+from deploy.fitting.source import read_log
 from schemas.times import DAY_MS
+from services.scorer.core.policy import Policy
 from services.scorer.core.state import State
 from tests.integration.scorer_rig import Publishing, World, counted, good, in_every_lane, running_scorer
 
@@ -83,3 +87,15 @@ async def test_a_trimmed_log_leaves_the_proofs(world: World) -> None:
     assert not found.from_log
     assert found.is_right, "\n".join(found.lines())
     assert "was deleted" in found.notes[0]
+
+
+async def test_fit_reads_the_log(world: World) -> None:
+    """``tierstream fit`` over Kafka counts the same purchases as were published, each once."""
+    people = await lived(world, "fit")
+    purchases = Purchases(Policy.default(), int(time.time() * 1000))
+    await read_log(world.kafka_bootstrap, purchases)
+    found = sample(purchases, until_ms=None)
+
+    assert set(people) <= set(purchases.by_customer)
+    assert all(len(purchases.by_customer[name]) == 6 for name in people)
+    assert found.repeat_customers >= len(people)
