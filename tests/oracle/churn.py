@@ -1,7 +1,7 @@
 """When each rule of churn would start a warning: instants, counted from the lists of facts.
 
-A rule gives every start that the facts known now call for. Which of them become episodes (one open at a time,
-the tier at the start) is for ``episodes.py``.
+A rule gives every start that the facts known now call for, and the instants later than ``until_ms`` at which
+one may come. Which of them become episodes (one open at a time, the tier at the start) is for ``episodes.py``.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,16 +26,26 @@ class History:
     first_ms: int  # the first sale
     sales: list[int]
     orders: list[int]  # of each its first sale, returned or not
+    since_ms: int  # what frequency and model said of earlier instants stands as it was decided
+    until_ms: int  # up to here every fact is in
 
     @classmethod
-    def of(cls, facts: Facts) -> "History | None":
+    def of(cls, facts: Facts, now_ms: int, until_ms: int) -> "History | None":
         """Return the history, None before the first sale: nobody churns then."""
         purchases = facts.purchases()
         sales = sorted(one.at_ms for one in purchases if one.kind == "sale")
         if not sales:
             return None
         orders = sorted(order.at_ms for order in orders_of(purchases).values())
-        return cls(policy=facts.policy, facts=facts, first_ms=sales[0], sales=sales, orders=orders)
+        return cls(
+            policy=facts.policy,
+            facts=facts,
+            first_ms=sales[0],
+            sales=sales,
+            orders=orders,
+            since_ms=now_ms - facts.policy.lateness_ms,
+            until_ms=until_ms,
+        )
 
     def since_first(self, instants: list[int]) -> list[int]:
         """Return the instants from the first sale on, ascending."""
@@ -65,7 +75,8 @@ def frequency(rule: Json, history: History) -> Starts:
     """Yield every instant at which an order turns ``recent_days`` old, and whether orders have become rare."""
     for order_ms in sorted(set(history.orders)):
         at_ms = order_ms + rule["recent_days"] * DAY_MS
-        yield at_ms, is_rare(rule, history, at_ms)
+        is_to_judge = history.since_ms <= at_ms <= history.until_ms
+        yield at_ms, is_to_judge and is_rare(rule, history, at_ms)
 
 
 def is_rare(rule: Json, history: History, at_ms: int) -> bool:
@@ -104,11 +115,14 @@ def model(rule: Json, history: History) -> Starts:
     zone = history.policy.zone
     days: list[date] = sorted({local_day(at_ms, zone) for at_ms in history.sales})
     for repeats, last in enumerate(days):
+        ended_ms = midnight_ms(last + timedelta(days=1), zone)
+        if any(ended_ms <= sale_ms < history.since_ms for sale_ms in history.sales):
+            continue
         day = hopeless_day(history.policy.model, rule, repeats, (last - days[0]).days)
         if day is not None:
             at_ms = midnight_ms(days[0] + timedelta(days=day), zone)
-            last_ms = midnight_ms(last + timedelta(days=1), zone)
-            yield at_ms, not any(last_ms <= sale_ms <= at_ms for sale_ms in history.sales)
+            is_start = at_ms >= history.since_ms
+            yield at_ms, is_start and not any(ended_ms <= sale_ms <= at_ms for sale_ms in history.sales)
 
 
 def disengaged(rule: Json, history: History) -> Starts:

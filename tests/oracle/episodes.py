@@ -42,32 +42,22 @@ class Warnings:
         An episode that the facts call for no longer is retracted, and never raised again.
         """
         self.judged_ms = until_ms
-        history = History.of(self.facts)
+        history = History.of(self.facts, now_ms, until_ms)
         self.next_ms = None
         for rule in self.facts.policy.rules:
             starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
-            found = self._found(rule, history, starts, now_ms, until_ms, ranked_at)
+            calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
+            found = [] if history is None else self._found(rule, history, calls, ranked_at)
             self._take(rule["name"], found, now_ms)
             later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
             self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
 
     def _found(
-        self,
-        rule: Json,
-        history: History | None,
-        starts: list[tuple[int, bool]],
-        now_ms: int,
-        until_ms: int,
-        ranked_at: Callable[[int], str],
+        self, rule: Json, history: History, calls: set[int], ranked_at: Callable[[int], str]
     ) -> list[Episode]:
         """Return the rule's episodes as the facts have them now."""
-        if history is None:
-            return []
-        calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
-        if rule["rule"] in STAND_WHEN_LATE:  # what is older stands as it was decided
-            stands_ms = now_ms - self.facts.policy.lateness_ms
-            calls = {at_ms for at_ms in calls if at_ms >= stands_ms}
-            calls |= {one.start_ms for one in self._of(rule["name"]) if one.start_ms < stands_ms}
+        if rule["rule"] in STAND_WHEN_LATE:
+            calls |= {one.start_ms for one in self._of(rule["name"]) if one.start_ms < history.since_ms}
         gone = {one.start_ms for one in self._of(rule["name"]) if one.ended_by == RETRACTED}
         found: list[Episode] = []
         for start_ms in sorted(calls - gone):

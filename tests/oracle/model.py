@@ -4,25 +4,30 @@ Source: Fader, Hardie, Lee (2005), Marketing Science 24(2), 275-284, and Fader, 
 brucehardie.com/notes/021 (BG/NBD); Batislam, Denizel, Filiztekin (2007), IJRM 24(3), 201-209 (MBG/NBD).
 """
 
+import math
+
 from tests.oracle.policy import Json
 
 DAYS_PER_UNIT = {"day": 1, "week": 7}
+EXPONENT_MAX = 700  # of e, short of infinity
 DAYS_MAX = 1 << 16  # nobody is followed for longer
 
 
 def alive(model: Json, repeats: int, last_age: float, age: float) -> float:
     """Return P(alive) of a customer with so many repeat purchase days; ages in the model's unit."""
     r, alpha, a, b = (float(model[name]) for name in ("r", "alpha", "a", "b"))
-    odds = ((alpha + age) / (alpha + last_age)) ** (r + repeats)
+    gone = (r + repeats) * math.log((alpha + age) / (alpha + last_age))
+    if gone > EXPONENT_MAX:
+        return 0.0
     if model.get("kind", "mbg_nbd") == "mbg_nbd":
-        return 1 / (1 + a / (b + repeats) * odds)
-    return 1 / (1 + a / (b + repeats - 1) * odds) if repeats else 1.0
+        return 1 / (1 + a / (b + repeats) * math.exp(gone))
+    return 1 / (1 + a / (b + repeats - 1) * math.exp(gone)) if repeats else 1.0
 
 
 def no_purchase(model: Json, repeats: int, last_age: float, age: float, horizon: float) -> float:
     """Return P(no purchase within the horizon) = 1 - P(alive) (1 - ((alpha+T) / (alpha+T+N))^(r+x))."""
     r, alpha = float(model["r"]), float(model["alpha"])
-    none_if_alive = ((alpha + age) / (alpha + age + horizon)) ** (r + repeats)
+    none_if_alive = math.pow((alpha + age) / (alpha + age + horizon), r + repeats)
     return 1 - alive(model, repeats, last_age, age) * (1 - none_if_alive)
 
 

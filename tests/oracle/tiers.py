@@ -68,12 +68,12 @@ def fixed_cuts(ladder: Ladder, per_major: int) -> Cuts:
 
 
 def first_level(value: int, cuts: Cuts | None, ladder: Ladder) -> int:
-    """Return a newcomer's level; by percentile never the bottom one."""
+    """Return a newcomer's level; by percentile never a bottom that is a share of the crowd."""
     if cuts is None:
         return ladder.rest
     reached = [i for i, edge in enumerate(cuts) if value >= edge.plain]
     bottom = len(ladder.levels) - 1
-    return min(reached, default=bottom - 1 if ladder.by == "percentile" else bottom)
+    return min(reached, default=bottom if ladder.rest == bottom else bottom - 1)
 
 
 def next_level(value: int, level: int, since_ms: int, cuts: Cuts | None, ladder: Ladder, now_ms: int) -> int:
