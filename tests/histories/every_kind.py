@@ -29,6 +29,7 @@ class Extras:
     tiers: tuple[str, ...] = ("high_value", "regular", "at_risk")  # to pin
     rules: tuple[str, ...] = ("early_silence", "high_value_silence")  # whose reasons are corrected
     currencies: tuple[str, ...] = ("EUR", "JPY", "KWD", "CHF")
+    repeated: bool = False  # corrections said again word for word, in another event
 
 
 @dataclass(kw_only=True)
@@ -99,7 +100,8 @@ def corrected(layer: Layer, purchase: Event, days: float) -> Iterator[Event]:
         if rng.random() < 0.1:  # said again: the same, or something else under the same revision
             again = layer.head("purchase-corrected.v1", at + DAY)
             again |= {"corrects": purchase["event_id"], "revision": revision}
-            yield again | {"purchase": body if rng.random() < 0.5 else other_body(layer, purchase, at)}
+            is_same = layer.extras.repeated and rng.random() < 0.5
+            yield again | {"purchase": body if is_same else other_body(layer, purchase, at)}
         at += DAY * rng.choice((0.01, 1, 5))
 
 
@@ -117,7 +119,8 @@ def other_body(layer: Layer, purchase: Event, at: datetime) -> Event:
     if way == 2:
         body["amount_minor"] = rng.choice((1, 999, 5000, 2_000_000))
     elif way == 3:
-        body["order_id"] = rng.choice(layer.purchases())["order_id"]
+        near = [one for one in layer.purchases() if abs(at_of(one) - at_of(purchase)) < 180 * DAY]
+        body["order_id"] = rng.choice([purchase, *near])["order_id"]
     elif way == 4:
         body["kind"] = "return" if body["kind"] == "sale" else "sale"
         body["amount_minor"] = max(1, body["amount_minor"])

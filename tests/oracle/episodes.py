@@ -97,7 +97,9 @@ class Warnings:
             if one.start_ms not in known:
                 self.episodes.append(one)
                 continue
-            known[one.start_ms].ended_ms, known[one.start_ms].ended_by = one.ended_ms, one.ended_by
+            was = known[one.start_ms]
+            if one.ended_ms is not None:  # what has ended does not open again; its end may move
+                was.ended_ms, was.ended_by = one.ended_ms, one.ended_by
         wanted = {one.start_ms for one in found}
         for start_ms, one in known.items():
             if start_ms not in wanted and one.ended_by != RETRACTED:

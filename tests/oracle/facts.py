@@ -102,21 +102,20 @@ class Facts:
         return Body(event_id=event.event_id, revision=0, digest=event.body_digest, purchase=purchase)
 
     def _correct(self, event: Event) -> None:
+        """Take in a correction, unless a higher revision makes it mean nothing."""
         fields = event.fields
-        purchase, revision, corrects = fields.get("purchase"), fields["revision"], fields["corrects"]
-        counted = None
-        digest = b""
-        if purchase is not None:
-            at_ms = instant_ms(purchase["occurred_at"])
-            counted = self._purchase(purchase, at_ms)
-            digest = body_digest(purchase, at_ms)
-            if at_ms <= event.at_ms - self.policy.window_ms - self.policy.lateness_ms:
-                raise Refused("LATE")
-        for known in self.bodies:
-            if (known.event_id, known.revision) == (corrects, revision):
-                if known.digest != digest:
-                    raise Refused("CONFLICT")
-                return
+        body, revision, corrects = fields.get("purchase"), fields["revision"], fields["corrects"]
+        at_ms = event.at_ms if body is None else instant_ms(body["occurred_at"])
+        digest = b"" if body is None else body_digest(body, at_ms)
+        said = [known for known in self.bodies if known.event_id == corrects]
+        highest = max(said, key=lambda known: known.revision, default=None)
+        if highest is not None and highest.revision >= revision:
+            if highest.revision == revision and highest.digest != digest:
+                raise Refused("CONFLICT")
+            return
+        if at_ms <= event.at_ms - self.policy.window_ms - self.policy.lateness_ms:
+            raise Refused("LATE")
+        counted = None if body is None else self._purchase(body, at_ms)
         self.bodies.append(Body(event_id=corrects, revision=revision, digest=digest, purchase=counted))
 
     def _purchase(self, fields: Mapping[str, Any], at_ms: int) -> Purchase:
@@ -153,7 +152,8 @@ class Facts:
             self.complaints.append((fields["contact_id"], at_ms))
 
     def _describe(self, fields: Mapping[str, Any], at_ms: int) -> None:
-        if "assets_minor" in fields:
+        # Assets without a rate are left out, and the rest of the description counts.
+        if "assets_minor" in fields and fields["assets_currency"] in self.policy.conversions:
             self.assets.append((at_ms, self._converted(fields["assets_minor"], fields["assets_currency"])))
         if "assets" in fields.get("cleared", ()):
             self.assets.append((at_ms, None))
