@@ -100,8 +100,9 @@ def corrected(layer: Layer, purchase: Event, days: float) -> Iterator[Event]:
         if rng.random() < 0.1:  # said again: the same, or something else under the same revision
             again = layer.head("purchase-corrected.v1", at + DAY)
             again |= {"corrects": purchase["event_id"], "revision": revision}
-            is_same = layer.extras.repeated and rng.random() < 0.5
-            yield again | {"purchase": body if is_same else other_body(layer, purchase, at)}
+            other = other_body(layer, purchase, at)
+            if layer.extras.repeated or other != body:
+                yield again | {"purchase": body if layer.extras.repeated else other}
         at += DAY * rng.choice((0.01, 1, 5))
 
 

@@ -36,7 +36,9 @@ class Warnings:
         """Whether any episode is open."""
         return any(episode.ended_ms is None for episode in self.episodes)
 
-    def judge(self, now_ms: int, until_ms: int, ranked_at: Callable[[int], str]) -> None:
+    def judge(
+        self, now_ms: int, until_ms: int, ranked_at: Callable[[int], str], *, corrected: bool = False
+    ) -> None:
         """Bring the episodes in line with the facts known at ``now_ms``, for the starts up to ``until_ms``.
 
         An episode that the facts call for no longer is retracted, and never raised again.
@@ -48,7 +50,7 @@ class Warnings:
             starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
             calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
             found = [] if history is None else self._found(rule, history, calls, ranked_at)
-            self._take(rule["name"], found, now_ms)
+            self._take(rule["name"], found, now_ms, corrected=corrected)
             later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
             self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
 
@@ -90,7 +92,7 @@ class Warnings:
     def _of(self, name: str) -> list[Episode]:
         return [one for one in self.episodes if one.rule == name]
 
-    def _take(self, name: str, found: list[Episode], now_ms: int) -> None:
+    def _take(self, name: str, found: list[Episode], now_ms: int, *, corrected: bool) -> None:
         """Take over what was found."""
         known = {one.start_ms: one for one in self._of(name)}
         for one in found:
@@ -98,7 +100,8 @@ class Warnings:
                 self.episodes.append(one)
                 continue
             was = known[one.start_ms]
-            if one.ended_ms is not None:  # what has ended does not open again; its end may move
+            # What has ended does not open again. Its end moves when a correction names another one.
+            if was.ended_ms is None or (corrected and one.ended_ms is not None):
                 was.ended_ms, was.ended_by = one.ended_ms, one.ended_by
         wanted = {one.start_ms for one in found}
         for start_ms, one in known.items():
