@@ -115,7 +115,7 @@ class Facts:
             return
         replaced = None if highest is None else highest.purchase
         oldest_ms = at_ms if replaced is None else min(at_ms, replaced.at_ms)
-        if oldest_ms <= event.at_ms - self.policy.window_ms - self.policy.lateness_ms:
+        if oldest_ms < event.at_ms - self.policy.window_ms - self.policy.lateness_ms:
             raise Refused("LATE")
         counted = None if body is None else self._purchase(body, at_ms)
         self.bodies.append(Body(event_id=corrects, revision=revision, digest=digest, purchase=counted))
