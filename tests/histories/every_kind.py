@@ -20,6 +20,8 @@ KINDS = (
     *("feedback", "pins", "reasons", "attributes", "referrals"),
 )
 
+RETURN_MINOR_MIN = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
@@ -59,8 +61,9 @@ class Layer:
         return self.settings.start + TICK * self.rng.randrange(span_ms)
 
     def purchases(self) -> list[Event]:
-        """Return the customer's own sales and returns."""
-        return [event for event in self.own if event["type"] == "purchase-recorded.v1"]
+        """Return the customer's own sales and returns, each once."""
+        found = {one["event_id"]: one for one in self.own if one["type"] == "purchase-recorded.v1"}
+        return list(found.values())
 
 
 def at_of(event: Event) -> datetime:
@@ -125,7 +128,7 @@ def other_body(layer: Layer, purchase: Event, at: datetime) -> Event:
     elif way == 4:
         body["kind"] = "return" if body["kind"] == "sale" else "sale"
         body["amount_minor"] = max(1, body["amount_minor"])
-    elif way == 5:
+    elif way == 5 and is_convertible(body):
         body["currency"] = rng.choice((layer.settings.currency, *layer.extras.currencies))
     return body
 
@@ -220,11 +223,16 @@ LAYERS: dict[str, Callable[[Layer], Iterator[Event]]] = {
 }
 
 
+def is_convertible(purchase: Event) -> bool:
+    """Whether it is something in every currency: of a return of next to nothing little is left to return."""
+    return purchase["kind"] == "sale" or purchase["amount_minor"] >= RETURN_MINOR_MIN
+
+
 def varied(event: Event, people: list[str], extras: Extras, rng: Random) -> Event:
     """Return an event of the plain history in another currency, referred by somebody, or another answer."""
     event = dict(event)
     if event["type"] == "purchase-recorded.v1":
-        if "currencies" in extras.kinds and rng.random() < 0.2:
+        if "currencies" in extras.kinds and rng.random() < 0.2 and is_convertible(event):
             event["currency"] = rng.choice(extras.currencies)
         if "referred" in extras.kinds and rng.random() < 0.1:
             event["referred_by"] = rng.choice(people)

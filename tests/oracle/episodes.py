@@ -46,13 +46,17 @@ class Warnings:
         self.judged_ms = until_ms
         history = History.of(self.facts, now_ms, until_ms)
         self.next_ms = None
+        found: dict[str, list[Episode]] = {}
         for rule in self.facts.policy.rules:
             starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
             calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
-            found = [] if history is None else self._found(rule, history, calls, ranked_at)
-            self._take(rule["name"], found, now_ms, corrected=corrected)
+            found[rule["name"]] = [] if history is None else self._found(rule, history, calls, ranked_at)
             later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
             self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
+        known = {(one.rule, one.start_ms) for one in self.episodes}
+        news = any((one.rule, one.start_ms) not in known for ones in found.values() for one in ones)
+        for name, ones in found.items():
+            self._take(name, ones, now_ms, looks_back=corrected or news)
 
     def _found(
         self, rule: Json, history: History, calls: set[int], ranked_at: Callable[[int], str]
@@ -60,14 +64,19 @@ class Warnings:
         """Return the rule's episodes as the facts have them now."""
         if rule["rule"] in STAND_WHEN_LATE:
             calls |= {one.start_ms for one in self._of(rule["name"]) if one.start_ms < history.since_ms}
+        # One that was raised stays when only another one turns out to leave it no room.
+        raised = {one.start_ms for one in self._of(rule["name"])}
         gone = {one.start_ms for one in self._of(rule["name"]) if one.ended_by == RETRACTED}
         found: list[Episode] = []
         for start_ms in sorted(calls - gone):
             if rule["tiers"] and ranked_at(start_ms) not in rule["tiers"]:
                 continue
-            if found and self._is_held(rule, found[-1], start_ms):
+            if start_ms not in raised and any(self._is_held(rule, one, start_ms) for one in found):
                 continue
             ended_ms, ended_by = self._end(rule, history, start_ms)
+            if ended_ms is None:  # what has ended does not open again, though its end was taken back
+                known = [one for one in self._of(rule["name"]) if one.start_ms == start_ms]
+                ended_ms, ended_by = (known[0].ended_ms, known[0].ended_by) if known else (None, "")
             found.append(Episode(rule["name"], start_ms, ended_ms, ended_by))
         return found
 
@@ -92,7 +101,7 @@ class Warnings:
     def _of(self, name: str) -> list[Episode]:
         return [one for one in self.episodes if one.rule == name]
 
-    def _take(self, name: str, found: list[Episode], now_ms: int, *, corrected: bool) -> None:
+    def _take(self, name: str, found: list[Episode], now_ms: int, *, looks_back: bool) -> None:
         """Take over what was found."""
         known = {one.start_ms: one for one in self._of(name)}
         for one in found:
@@ -100,8 +109,8 @@ class Warnings:
                 self.episodes.append(one)
                 continue
             was = known[one.start_ms]
-            # What has ended does not open again. Its end moves when a correction names another one.
-            if was.ended_ms is None or (corrected and one.ended_ms is not None):
+            # The end of what has ended moves when a correction or another start makes us look.
+            if was.ended_ms is None or looks_back:
                 was.ended_ms, was.ended_by = one.ended_ms, one.ended_by
         wanted = {one.start_ms for one in found}
         for start_ms, one in known.items():
