@@ -21,6 +21,7 @@ KINDS = (
 )
 
 RETURN_MINOR_MIN = 1000
+LATE_DAYS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,8 @@ def corrected(layer: Layer, purchase: Event, days: float) -> Iterator[Event]:
     """Yield one to three revisions of a purchase, the first about so many days later."""
     rng = layer.rng
     at = at_of(purchase) + DAY * days
-    revisions = list(range(1, rng.choice((1, 1, 2, 3)) + 1))
+    first = 1 if days < LATE_DAYS else 4  # a purchase may be corrected soon, and again months later
+    revisions = list(range(first, first + rng.choice((1, 1, 2, 3))))
     if rng.random() < 0.3:
         rng.shuffle(revisions)
     for revision in revisions:

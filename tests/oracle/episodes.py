@@ -20,6 +20,7 @@ class Episode:
     start_ms: int
     ended_ms: int | None = None
     ended_by: str = ""
+    taken_back: bool = False  # whether a correction once left no reason for the end that was said
 
 
 @dataclass(slots=True)
@@ -74,9 +75,10 @@ class Warnings:
             if start_ms not in raised and any(self._is_held(rule, one, start_ms) for one in found):
                 continue
             ended_ms, ended_by = self._end(rule, history, start_ms)
-            if ended_ms is None:  # what has ended does not open again, though its end was taken back
-                known = [one for one in self._of(rule["name"]) if one.start_ms == start_ms]
-                ended_ms, ended_by = (known[0].ended_ms, known[0].ended_by) if known else (None, "")
+            if ended_ms is None and start_ms in raised:  # what has ended does not open again
+                was = next(one for one in self._of(rule["name"]) if one.start_ms == start_ms)
+                was.taken_back |= was.ended_ms is not None
+                ended_ms, ended_by = was.ended_ms, was.ended_by
             found.append(Episode(rule["name"], start_ms, ended_ms, ended_by))
         return found
 
@@ -109,6 +111,8 @@ class Warnings:
                 self.episodes.append(one)
                 continue
             was = known[one.start_ms]
+            moved = was.ended_ms is not None and (was.ended_ms, was.ended_by) != (one.ended_ms, one.ended_by)
+            was.taken_back |= moved
             # The end of what has ended moves when a correction or another start makes us look.
             if was.ended_ms is None or looks_back:
                 was.ended_ms, was.ended_by = one.ended_ms, one.ended_by

@@ -25,6 +25,7 @@ from services.scorer.offline.replay import Outcome, replay
 from services.scorer.offline.share import Share
 from tests.oracle.customer import TierChange
 from tests.oracle.events import read_events
+from tests.oracle.replay import Outcome as OracleOutcome
 from tests.oracle.replay import replay as oracle_replay
 from tests.oracle.replay import settled
 from tests.oracle.tiers import Cuts
@@ -112,7 +113,11 @@ def tables(outcome: Outcome) -> Tables:
 
 def oracle_tables(path: Path, policy: Policy) -> Tables:
     """Let the oracle count the same file."""
-    found = oracle_replay(read_events([path]), policy=policy.to_json())
+    return tables_of(oracle_replay(read_events([path]), policy=policy.to_json()))
+
+
+def tables_of(found: OracleOutcome) -> Tables:
+    """Return what the oracle counted, in the rows of ``tables``."""
     return {
         "customers": sorted(
             (
