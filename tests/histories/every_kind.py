@@ -120,7 +120,9 @@ def other_body(layer: Layer, purchase: Event, at: datetime) -> Event:
         if key not in ("type", "event_id", "customer_id", "referred_by", "lines")
     }
     way = rng.randrange(6)
-    moved = at_of(purchase) + DAY * rng.choice((0, -1, -20, -0.3, 1, 10)) if way in (0, 1) else at_of(purchase)
+    moved = (
+        at_of(purchase) + DAY * rng.choice((0, -1, -20, -0.3, 1, 10)) if way in (0, 1) else at_of(purchase)
+    )
     body["occurred_at"] = min(moved, at).isoformat(timespec="milliseconds")
     if way == 2:
         body["amount_minor"] = rng.choice((1, 999, 5000, 2_000_000))
@@ -176,7 +178,9 @@ def pins(layer: Layer) -> Iterator[Event]:
             continue
         event = layer.head("tier-pinned.v1", at) | decided | {"tier": layer.rng.choice(layer.extras.tiers)}
         if layer.rng.random() < 0.6:
-            event["until"] = (at + DAY * layer.rng.choice((1, 30, 90, 365))).isoformat(timespec="milliseconds")
+            event["until"] = (at + DAY * layer.rng.choice((1, 30, 90, 365))).isoformat(
+                timespec="milliseconds"
+            )
         yield event
 
 
@@ -227,7 +231,7 @@ LAYERS: dict[str, Callable[[Layer], Iterator[Event]]] = {
 
 def is_convertible(purchase: Event) -> bool:
     """Whether it is something in every currency: of a return of next to nothing little is left to return."""
-    return purchase["kind"] == "sale" or purchase["amount_minor"] >= RETURN_MINOR_MIN
+    return bool(purchase["kind"] == "sale" or purchase["amount_minor"] >= RETURN_MINOR_MIN)
 
 
 def varied(event: Event, people: list[str], extras: Extras, rng: Random) -> Event:
@@ -248,10 +252,8 @@ def events(settings: Settings, extras: Extras | None = None) -> list[Event]:
     extras = Extras() if extras is None else extras
     plain = plain_events(settings)
     people = sorted({event["customer_id"] for event in plain})
-    history = []
     rng = Random(f"every kind of {settings.seed}")
-    for event in plain:
-        history.append(varied(event, people, extras, rng))
+    history = [varied(event, people, extras, rng) for event in plain]
     for who in people:
         own = [event for event in history if event["customer_id"] == who]
         layer = Layer(

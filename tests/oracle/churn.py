@@ -152,4 +152,6 @@ def solved_ms(rule: Json, history: History, start_ms: int) -> int | None:
         return None
     opened_ms = start_ms - rule["complaint_days"] * DAY_MS
     mine = {contact_id for contact_id, at_ms in facts.complaints if at_ms == opened_ms}
-    return min((at_ms for which, at_ms in facts.solutions if which in mine and at_ms > start_ms), default=None)
+    return min(
+        (at_ms for which, at_ms in facts.solutions if which in mine and at_ms > start_ms), default=None
+    )

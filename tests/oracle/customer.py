@@ -100,9 +100,7 @@ class Customer:
             dues.append(next_midnight_ms(self.evaluated_ms, self.policy.zone))
         return min((due for due in dues if due > self.evaluated_ms), default=NEVER_MS)
 
-    def look(
-        self, now_ms: int, cuts: Cuts | None, *, starts: bool = False, corrected: bool = False
-    ) -> None:
+    def look(self, now_ms: int, cuts: Cuts | None, *, starts: bool = False, corrected: bool = False) -> None:
         """Count everything anew, then settle ranked tier, warnings and shown tier, in this order."""
         self.measures = measure(self.facts, now_ms)
         self.score = score(self.measures, self.policy)
@@ -137,7 +135,7 @@ class Customer:
         if not self.levels:
             return first_level(value, cuts, ladder)
         since_ms, level = self.levels[-1]
-        return next_level(value, level, since_ms, cuts, ladder, now_ms)
+        return next_level(value, level, since_ms, cuts, ladder, now_ms=now_ms)
 
     def _shown(self, now_ms: int) -> str:
         pinned = self.facts.pin(now_ms)

@@ -28,7 +28,14 @@ TOPICS = {  # in the order in which events of one instant count
 }
 PLACES = {topic: place for place, topic in enumerate(dict.fromkeys(TOPICS.values()))}
 NOT_COUNTED = {"product-listed.v1"}  # about no customer: read and left out
-NOT_KEPT = {"lines", "text", "type", "event_id", "customer_id", "occurred_at"}  # of a body: nothing counts them
+NOT_KEPT = {
+    "lines",
+    "text",
+    "type",
+    "event_id",
+    "customer_id",
+    "occurred_at",
+}  # of a body: nothing counts them
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
 
 

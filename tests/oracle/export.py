@@ -4,9 +4,8 @@ import csv
 from pathlib import Path
 
 from tests.oracle.clock import rfc3339
-from tests.oracle.replay import Outcome
 from tests.oracle.policy import Ladder
-from tests.oracle.tiers import shares_of
+from tests.oracle.replay import Outcome
 
 Row = tuple[object, ...]
 

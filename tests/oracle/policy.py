@@ -12,7 +12,16 @@ from tests.oracle.currency import minor_per_major
 
 Json = Mapping[str, Any]
 METRICS = frozenset(
-    "spend orders repurchase_rate largest_order purchase_cycle recency referrals assets".split()
+    [
+        "spend",
+        "orders",
+        "repurchase_rate",
+        "largest_order",
+        "purchase_cycle",
+        "recency",
+        "referrals",
+        "assets",
+    ]
 )
 RULES: dict[str, Json] = {
     "silence": {"days": None, "months": None, "opened_counts": False},
@@ -83,9 +92,7 @@ class Ladder:
     @property
     def rest(self) -> int:
         """The level that takes everybody whom no share and no threshold takes."""
-        return next(
-            i for i, one in enumerate(self.levels) if one.percent is None and one.at_least is None
-        )
+        return next(i for i, one in enumerate(self.levels) if one.percent is None and one.at_least is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

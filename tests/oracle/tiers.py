@@ -76,7 +76,9 @@ def first_level(value: int, cuts: Cuts | None, ladder: Ladder) -> int:
     return min(reached, default=bottom if ladder.rest == bottom else bottom - 1)
 
 
-def next_level(value: int, level: int, since_ms: int, cuts: Cuts | None, ladder: Ladder, now_ms: int) -> int:
+def next_level(
+    value: int, level: int, since_ms: int, cuts: Cuts | None, ladder: Ladder, *, now_ms: int
+) -> int:
     """Return the level at ``now_ms``: up at once, down after the dwell."""
     if cuts is None:
         return level

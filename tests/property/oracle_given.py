@@ -39,7 +39,9 @@ EVERY_RULE: Final = [
     {"rule": "disengaged", "name": "disengaged"},
     {"rule": "model", "name": "model", "within_days": 90, "threshold": 0.7, "quiet_days": 20},
 ]
-MBG_NBD: Final = {"purchases": {"kind": "mbg_nbd", "unit": "day", "r": 0.5, "alpha": 20.0, "a": 0.6, "b": 2.0}}
+MBG_NBD: Final = {
+    "purchases": {"kind": "mbg_nbd", "unit": "day", "r": 0.5, "alpha": 20.0, "a": 0.6, "b": 2.0}
+}
 BG_NBD: Final = {
     "purchases": {"kind": "bg_nbd", "unit": "week", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 }

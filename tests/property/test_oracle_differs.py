@@ -60,16 +60,21 @@ def correction(at: str, of: str, body: Line | None, *, number: int = 1) -> Line:
 
 def body(purchase: Line) -> Line:
     """Return what a correction says of a purchase."""
-    return {
-        key: value for key, value in purchase.items() if key not in ("type", "event_id", "customer_id")
-    }
+    return {key: value for key, value in purchase.items() if key not in ("type", "event_id", "customer_id")}
 
 
-TEN = (
-    "2019-08-05T07:16:02.644Z 2019-09-10T00:05:23.594Z 2019-09-13T01:42:02.465Z 2019-09-23T13:49:02.608Z "
-    "2019-09-26T17:44:03.897Z 2019-10-16T06:09:54.877Z 2019-10-17T14:19:26.649Z 2019-11-01T12:34:59.768Z "
-    "2019-11-03T15:28:37.645Z 2019-11-04T02:08:08.813Z"
-).split()
+TEN = [
+    "2019-08-05T07:16:02.644Z",
+    "2019-09-10T00:05:23.594Z",
+    "2019-09-13T01:42:02.465Z",
+    "2019-09-23T13:49:02.608Z",
+    "2019-09-26T17:44:03.897Z",
+    "2019-10-16T06:09:54.877Z",
+    "2019-10-17T14:19:26.649Z",
+    "2019-11-01T12:34:59.768Z",
+    "2019-11-03T15:28:37.645Z",
+    "2019-11-04T02:08:08.813Z",
+]
 
 CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     "recency stops moving when the only order was returned": (
@@ -155,7 +160,9 @@ def test_the_end_of_a_warning_does_not_depend_on_when_somebody_looks(tmp_path: P
         history = [*lines, sale("z", last, who="bob")]
         path.write_text("".join(json.dumps(line) + "\n" for line in history))
         found = tables(run(path, Policy.from_json({"churn": [SILENCE]})))
-        ends.append(next(row[3:] for row in found["warnings"] if row[2] == instant_ms("2019-04-10T00:00:00Z")))
+        ends.append(
+            next(row[3:] for row in found["warnings"] if row[2] == instant_ms("2019-04-10T00:00:00Z"))
+        )
 
     assert ends[0] == ends[1]
 

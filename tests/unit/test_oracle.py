@@ -111,7 +111,7 @@ def read(cuts: Cuts | None) -> tuple[tuple[int, int, int], tuple[int, int, int]]
 
 
 def next_tier(score: int, tier: str, since_ms: int, cuts: Cuts | None, now_ms: int) -> str:
-    return TIERS[next_level(score, TIERS.index(tier), since_ms, cuts, LADDER, now_ms)]
+    return TIERS[next_level(score, TIERS.index(tier), since_ms, cuts, LADDER, now_ms=now_ms)]
 
 
 def test_nobody_is_high_or_low_below_five() -> None:
