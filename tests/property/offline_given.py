@@ -27,6 +27,7 @@ from tests.oracle.customer import TierChange
 from tests.oracle.events import read_events
 from tests.oracle.replay import Outcome as OracleOutcome
 from tests.oracle.replay import replay as oracle_replay
+from tests.oracle.replay import settled
 from tests.oracle.tiers import Cuts
 
 WALL_MS = to_ms(datetime(2030, 1, 1, tzinfo=UTC))
@@ -104,7 +105,7 @@ def tables(outcome: Outcome) -> Tables:
             (row.version, row.at_ms, row.active, *sorted(_numbers(msgspec.to_builtins(row.cuts))))
             for row in outcome.cut_rows
         ],
-        "tier changes": [astuple(one) for one in _settled(changes)],
+        "tier changes": [astuple(one) for one in settled(changes)],
         "warnings": sorted((*key, *end) for one in outcome.watched for key, end in one.warned.items()),
         "dead letters": sorted(outcome.counts.refused.items()),
     }
@@ -112,7 +113,11 @@ def tables(outcome: Outcome) -> Tables:
 
 def oracle_tables(path: Path, policy: Policy) -> Tables:
     """Let the oracle count the same file."""
-    found = oracle_replay(read_events([path]), currency=policy.currency, time_zone=policy.time_zone)
+    return tables_of(oracle_replay(read_events([path]), policy=policy.to_json()))
+
+
+def tables_of(found: OracleOutcome) -> Tables:
+    """Return what the oracle counted, in the rows of ``tables``."""
     return {
         "customers": sorted(
             (
@@ -129,18 +134,14 @@ def oracle_tables(path: Path, policy: Policy) -> Tables:
         "warnings": sorted(
             (one.customer_id, episode.rule, episode.start_ms, episode.ended_ms, episode.ended_by)
             for one in found.customers
-            for episode in one.silence.episodes
+            for episode in one.warnings.episodes
         ),
         "dead letters": sorted(Counter(reason for _, reason in found.dead_letters).items()),
     }
 
 
-def _settled(changes: list[TierChange]) -> tuple[TierChange, ...]:
-    return OracleOutcome((), (), tuple(changes), ()).settled_changes()
-
-
 def _six(cuts: Cuts) -> list[int]:
-    return [*cuts.high.values(), *cuts.low.values()]
+    return [number for edge in cuts for number in (edge.enter, edge.plain, edge.leave)]
 
 
 def _numbers(cuts: Any) -> list[int]:

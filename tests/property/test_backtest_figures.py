@@ -51,7 +51,7 @@ def warnings_of(outcome: Outcome, rule: str) -> list[tuple[str, int]]:
     return [
         (one.customer_id, episode.start_ms)
         for one in outcome.customers
-        for episode in one.silence.episodes
+        for episode in one.warnings.episodes
         if episode.rule == rule
     ]
 
