@@ -77,7 +77,7 @@ class Customer:
         self.pass_time(event.at_ms - 1, event.at_ms - 1, cuts)
         self.facts.add(event)
         if self.levels or self.facts.purchases():
-            self.look(event.at_ms, cuts, corrected=event.kind == "purchase-corrected.v1")
+            self.look(event.at_ms, cuts)
 
     def pass_time(self, dues_ms: int, starts_ms: int, cuts: Cuts | None) -> None:
         """Evaluate every due up to ``dues_ms`` and every start of a warning up to ``starts_ms``, each as itself."""
@@ -100,16 +100,14 @@ class Customer:
             dues.append(next_midnight_ms(self.evaluated_ms, self.policy.zone))
         return min((due for due in dues if due > self.evaluated_ms), default=NEVER_MS)
 
-    def look(self, now_ms: int, cuts: Cuts | None, *, starts: bool = False, corrected: bool = False) -> None:
+    def look(self, now_ms: int, cuts: Cuts | None, *, starts: bool = False) -> None:
         """Count everything anew, then settle ranked tier, warnings and shown tier, in this order."""
         self.measures = measure(self.facts, now_ms)
         self.score = score(self.measures, self.policy)
         until_ms = now_ms if starts else max(now_ms - 1, self.warnings.judged_ms)
-        self.evaluate(now_ms, cuts, until_ms=until_ms, corrected=corrected)
+        self.evaluate(now_ms, cuts, until_ms=until_ms)
 
-    def evaluate(
-        self, now_ms: int, cuts: Cuts | None, *, until_ms: int | None = None, corrected: bool = False
-    ) -> None:
+    def evaluate(self, now_ms: int, cuts: Cuts | None, *, until_ms: int | None = None) -> None:
         """Settle the tiers by the score as it stands; with ``until_ms`` the warnings that start up to then, too."""
         self.evaluated_ms = now_ms
         before, shown_before = self.ranked, self.tier
@@ -117,17 +115,12 @@ class Customer:
         if not self.levels or level != self.levels[-1][1]:
             self.levels.append((now_ms, level))
         if until_ms is not None:
-            self.warnings.judge(now_ms, until_ms, self.ranked_at, corrected=corrected)
+            self.warnings.judge(now_ms, until_ms, self._name(level))
         ranked, shown = self._name(level), self._shown(now_ms)
         if shown != shown_before:
             self.tier, self.tier_since_ms = shown, now_ms
         if ranked != before or shown != shown_before:
             self.changes.append(TierChange(self.customer_id, now_ms, shown_before, shown, before, ranked))
-
-    def ranked_at(self, at_ms: int) -> str:
-        """Return the ranked tier in force at an instant; the first one before there was any."""
-        past = [level for since_ms, level in self.levels if since_ms <= at_ms]
-        return self._name(past[-1] if past else self.levels[0][1])
 
     def _level(self, now_ms: int, cuts: Cuts | None) -> int:
         ladder = self.policy.ladder

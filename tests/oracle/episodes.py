@@ -1,6 +1,5 @@
 """Episodes of churn: which starts raise one, and what ends it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.oracle.churn import KINDS, History, solved_ms
@@ -20,7 +19,6 @@ class Episode:
     start_ms: int
     ended_ms: int | None = None
     ended_by: str = ""
-    taken_back: bool = False  # whether a correction once left no reason for the end that was said
 
 
 @dataclass(slots=True)
@@ -29,6 +27,7 @@ class Warnings:
 
     facts: Facts
     episodes: list[Episode] = field(default_factory=list)
+    applies: dict[tuple[str, int], bool] = field(default_factory=dict)  # rule and start, once it was judged
     judged_ms: int = -1  # up to here starts were judged
     next_ms: int | None = None  # the next instant at which one may start
 
@@ -37,49 +36,36 @@ class Warnings:
         """Whether any episode is open."""
         return any(episode.ended_ms is None for episode in self.episodes)
 
-    def judge(
-        self, now_ms: int, until_ms: int, ranked_at: Callable[[int], str], *, corrected: bool = False
-    ) -> None:
+    def judge(self, now_ms: int, until_ms: int, ranked: str) -> None:
         """Bring the episodes in line with the facts known at ``now_ms``, for the starts up to ``until_ms``.
 
-        An episode that the facts call for no longer is retracted, and never raised again.
+        A start is judged once, by the ranked tier at the time; one that the facts do not call for is retracted.
         """
         self.judged_ms = until_ms
         history = History.of(self.facts, now_ms, until_ms)
         self.next_ms = None
-        found: dict[str, list[Episode]] = {}
         for rule in self.facts.policy.rules:
             starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
             calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
-            found[rule["name"]] = [] if history is None else self._found(rule, history, calls, ranked_at)
+            found = [] if history is None else self._found(rule, history, calls, ranked)
             later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
             self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
-        known = {(one.rule, one.start_ms) for one in self.episodes}
-        news = any((one.rule, one.start_ms) not in known for ones in found.values() for one in ones)
-        for name, ones in found.items():
-            self._take(name, ones, now_ms, looks_back=corrected or news)
+            self._take(rule["name"], found, now_ms)
 
-    def _found(
-        self, rule: Json, history: History, calls: set[int], ranked_at: Callable[[int], str]
-    ) -> list[Episode]:
+    def _found(self, rule: Json, history: History, calls: set[int], ranked: str) -> list[Episode]:
         """Return the rule's episodes as the facts have them now."""
         if rule["rule"] in STAND_WHEN_LATE:
-            calls |= {one.start_ms for one in self._of(rule["name"]) if one.start_ms < history.since_ms}
-        # One that was raised stays when only another one turns out to leave it no room.
-        raised = {one.start_ms for one in self._of(rule["name"])}
-        gone = {one.start_ms for one in self._of(rule["name"]) if one.ended_by == RETRACTED}
+            stand = [one for one in self._of(rule["name"]) if one.ended_by != RETRACTED]
+            calls |= {one.start_ms for one in stand if one.start_ms < history.since_ms}
         found: list[Episode] = []
-        for start_ms in sorted(calls - gone):
-            if rule["tiers"] and ranked_at(start_ms) not in rule["tiers"]:
+        for start_ms in sorted(calls):
+            if any(self._is_held(rule, one, start_ms) for one in found):
                 continue
-            if start_ms not in raised and any(self._is_held(rule, one, start_ms) for one in found):
-                continue
-            ended_ms, ended_by = self._end(rule, history, start_ms)
-            if ended_ms is None and start_ms in raised:  # what has ended does not open again
-                was = next(one for one in self._of(rule["name"]) if one.start_ms == start_ms)
-                was.taken_back |= was.ended_ms is not None
-                ended_ms, ended_by = was.ended_ms, was.ended_by
-            found.append(Episode(rule["name"], start_ms, ended_ms, ended_by))
+            judged = self.applies.setdefault(
+                (rule["name"], start_ms), not rule["tiers"] or ranked in rule["tiers"]
+            )
+            if judged:
+                found.append(Episode(rule["name"], start_ms, *self._end(rule, history, start_ms)))
         return found
 
     def _is_held(self, rule: Json, last: Episode, start_ms: int) -> bool:
@@ -103,20 +89,16 @@ class Warnings:
     def _of(self, name: str) -> list[Episode]:
         return [one for one in self.episodes if one.rule == name]
 
-    def _take(self, name: str, found: list[Episode], now_ms: int, *, looks_back: bool) -> None:
-        """Take over what was found."""
+    def _take(self, name: str, found: list[Episode], now_ms: int) -> None:
+        """Take over what was found; what ended before may stand again, or have ended otherwise."""
         known = {one.start_ms: one for one in self._of(name)}
         for one in found:
             if one.start_ms not in known:
                 self.episodes.append(one)
-                continue
-            was = known[one.start_ms]
-            moved = was.ended_ms is not None and (was.ended_ms, was.ended_by) != (one.ended_ms, one.ended_by)
-            was.taken_back |= moved
-            # The end of what has ended moves when a correction or another start makes us look.
-            if was.ended_ms is None or looks_back:
+            else:
+                was = known[one.start_ms]
                 was.ended_ms, was.ended_by = one.ended_ms, one.ended_by
         wanted = {one.start_ms for one in found}
-        for start_ms, one in known.items():
-            if start_ms not in wanted and one.ended_by != RETRACTED:
-                one.ended_ms, one.ended_by = now_ms, RETRACTED
+        for start_ms, was in known.items():
+            if start_ms not in wanted and was.ended_by != RETRACTED:
+                was.ended_ms, was.ended_by = now_ms, RETRACTED

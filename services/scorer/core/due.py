@@ -78,7 +78,7 @@ def _next_turn_ms(state: State, cuts: Cuts | None, policy: Policy) -> int:
         turn_ms = min(turn_ms, pins.end_ms(state))
     if state.referrals and "referrals" in policy.measured:
         turn_ms = min(turn_ms, referrals.next_expiry_ms(state, policy))
-    if policy.samples_daily and state.ranked is not None and state.orders:
+    if policy.samples_daily and state.ranked is not None:
         return min(turn_ms, policy.next_midnight_ms(state.settled_ms))
     return turn_ms
 

@@ -113,7 +113,8 @@ def _true_ends(
         if start_ms < covered_until_ms:
             continue  # one of the rule stands already, or began a short while ago
         ends[start_ms] = end = _end_of(state, rule, start_ms)
-        if start_ms not in decided or decided[start_ms].was_raised:
+        known = decided.get(start_ms)
+        if _applies(draft, rule) if known is None else known.was_raised:
             covered_until_ms = NEVER_MS if end is None else max(end[0], start_ms + pause_ms)
     return ends
 
@@ -126,9 +127,14 @@ def _has_begun(start: Start, at_ms: int, known_until_ms: int) -> bool:
     return start.at_ms < known_until_ms or (start.sure and start.at_ms <= at_ms)
 
 
+def _applies(draft: Draft, rule: ChurnRules) -> bool:
+    """Whether the rule is for somebody ranked as the customer is now."""
+    return not rule.tiers or draft.state.ranked in rule.tiers
+
+
 def _raise(draft: Draft, rule: ChurnRules, start_ms: int) -> Episode:
     """Decide an episode: warn, or note that the rule did not apply at its start."""
-    if rule.tiers and draft.state.ranked not in rule.tiers:
+    if not _applies(draft, rule):
         return Episode(rule.name, start_ms, 0, PASSED)
     effects.churn_warned(draft, rule, start_ms)
     return Episode(rule.name, start_ms)
