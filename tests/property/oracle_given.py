@@ -46,6 +46,15 @@ BG_NBD: Final = {
     "purchases": {"kind": "bg_nbd", "unit": "week", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 }
 
+RECENCY_AND_REFERRALS: Final[dict[str, Any]] = {
+    "score": [
+        {"metric": "spend", "weight": 0.5, "reference": 2000, "unit": 10},
+        {"metric": "recency", "weight": 0.5, "normaliser": "inverse", "reference": 365},
+    ],
+    "bonus": [{"metric": "referrals", "points": 100, "points_max": 250}],
+    "churn": [],
+}
+
 POLICIES: Final[dict[str, dict[str, Any]]] = {
     "default": {"rates": RATES},
     "every rule": {"rates": RATES, "churn": EVERY_RULE, "model": MBG_NBD},
@@ -92,6 +101,7 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
         "churn": [SILENCE],
     },
     "yen": {"currency": "JPY", "rates": {"USD": "151.337", "EUR": "162.5", "KWD": "491.23"}},
+    "metrics that move with time": RECENCY_AND_REFERRALS,
     "metrics": {
         "rates": RATES,
         "score": [
@@ -109,16 +119,6 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
         "churn": [SILENCE],
         "time_zone": "America/New_York",
     },
-}
-
-# Under it core and rules differ; ``test_oracle_differs`` says how.
-RECENCY_AND_REFERRALS: Final[dict[str, Any]] = {
-    "score": [
-        {"metric": "spend", "weight": 0.5, "reference": 2000, "unit": 10},
-        {"metric": "recency", "weight": 0.5, "normaliser": "inverse", "reference": 365},
-    ],
-    "bonus": [{"metric": "referrals", "points": 100, "points_max": 250}],
-    "churn": [],
 }
 
 
