@@ -31,33 +31,33 @@ def starts(state: State, _policy: Policy, rule: DisengagedRule) -> list[Start]:
 
 
 def resolved_ms(state: State, rule: DisengagedRule, start_ms: int) -> int | None:
-    """Return when the complaint behind an episode was solved, None when it was not, or it was none."""
-    case = _case(state, rule, start_ms)
-    return None if case is None or case.solved_ms == NEVER_MS else case.solved_ms
+    """Return when the complaint behind an episode was solved, None when it was not, or it was none.
+
+    Of two complaints of one instant the later solution ends it.
+    """
+    cases = _cases(state, rule, start_ms)
+    solved_ms = max((case.solved_ms for case in cases), default=NEVER_MS)
+    return None if solved_ms == NEVER_MS else solved_ms
 
 
 def basis(state: State, _policy: Policy, rule: DisengagedRule, start_ms: int) -> DisengagedBasis:
     """Return what happened, and when."""
-    case = _case(state, rule, start_ms)
-    if case is None:
+    cases = _cases(state, rule, start_ms)
+    if not cases:
         return DisengagedBasis(what="unsubscribed", at=from_ms(start_ms))
-    return DisengagedBasis(what="complaint", at=from_ms(case.opened_ms), contact_id=case.contact_id)
+    return DisengagedBasis(what="complaint", at=from_ms(cases[0].opened_ms), contact_id=cases[0].contact_id)
 
 
 def _too_long_ms(case: Case, rule: DisengagedRule) -> int:
     return case.opened_ms + rule.complaint_days * DAY_MS
 
 
-def _case(state: State, rule: DisengagedRule, start_ms: int) -> Case | None:
+def _cases(state: State, rule: DisengagedRule, start_ms: int) -> list[Case]:
+    """Return the complaints that became too old at an instant; none where the customer unsubscribed then."""
     if start_ms in state.unsubscribed:
-        return None
-    return next(
-        (
-            case
-            for case in state.cases
-            if case.kind == "complaint"
-            and case.opened_ms != NEVER_MS
-            and _too_long_ms(case, rule) == start_ms
-        ),
-        None,
-    )
+        return []
+    return [
+        case
+        for case in state.cases
+        if case.kind == "complaint" and case.opened_ms != NEVER_MS and _too_long_ms(case, rule) == start_ms
+    ]
