@@ -149,7 +149,7 @@ def browses(layer: Layer) -> Iterator[Event]:
 def contacts(layer: Layer) -> Iterator[Event]:
     """Turn to service; complaints are solved in time, at the last millisecond, late or never."""
     for number in range(layer.rng.randint(0, 4)):
-        opened, which = layer.moment(), f"case-{layer.who}-{number}"
+        opened, which = layer.moment() + TICK * layer.rng.randint(1, 10**6), f"case-{layer.who}-{number}"
         kind = layer.rng.choice(("complaint", "complaint", "inquiry", "ticket", "urgent_need"))
         case = {"contact_id": which, "kind": kind, "channel": "phone"}
         first = layer.head("service-contact-recorded.v1", opened) | case

@@ -151,7 +151,11 @@ def solved_ms(rule: Json, history: History, start_ms: int) -> int | None:
     if rule["rule"] != "disengaged" or start_ms in facts.unsubscriptions:
         return None
     opened_ms = start_ms - rule["complaint_days"] * DAY_MS
-    mine = {contact_id for contact_id, at_ms in facts.complaints if at_ms == opened_ms}
-    return min(
-        (at_ms for which, at_ms in facts.solutions if which in mine and at_ms > start_ms), default=None
-    )
+    mine = [contact_id for contact_id, at_ms in facts.complaints if at_ms == opened_ms]
+    ends = []
+    for contact_id in mine:  # with several of one instant the last solution ends it
+        later = [at_ms for which, at_ms in facts.solutions if which == contact_id and at_ms > start_ms]
+        if not later and not any(which == contact_id for which, _ in facts.solutions):
+            return None
+        ends.extend(sorted(later)[:1])
+    return max(ends, default=None)
