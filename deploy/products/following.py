@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.products.checks import check
-from deploy.products.loading import Loaded, load_products
+from deploy.products.loading import Loaded, connect, load_products
 from schemas.events import ProductListed
 from schemas.topics import PRODUCTS
 from schemas.wire import Reason, Refused, decode
@@ -55,7 +54,7 @@ async def follow(database_url: str, bootstrap: str, *, once: bool, report: Repor
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
     )
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     try:
         await consumer.start()
         if PRODUCTS.name not in await consumer.topics():

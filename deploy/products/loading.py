@@ -20,6 +20,9 @@ _NEWEST: Final = "SELECT coalesce(max(version), 0) FROM products"
 _INSERT: Final = """
 INSERT INTO products (version, sku, body) SELECT $1, * FROM unnest($2::text[], $3::bytea[])"""
 
+_CONNECT_SECONDS: Final = 10.0
+_STATEMENT_SECONDS: Final = 60.0
+
 
 class Loaded(NamedTuple):
     """What a load came to."""
@@ -49,13 +52,18 @@ async def load_products(connection: Any, listed: Iterable[ProductListed]) -> Loa
         return Loaded(version + 1, len(new))
 
 
+async def connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Return a connection that waits for nothing without a bound."""
+    return await asyncpg.connect(database_url, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS)
+
+
 async def load_into(database_url: str, listed: Iterable[ProductListed]) -> Loaded:
     """Do the same over a connection of its own.
 
     Raises:
         PostgresError, OSError: PostgreSQL can't be reached, or has no such table: run tierstream migrate.
     """
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     try:
         return await load_products(connection, listed)
     finally:

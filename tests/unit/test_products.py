@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace as with_fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.backtesting.stretches import Dealer
+from deploy.explaining.rows import ListedAt, LogRow
+from deploy.explaining.turns import Turns
 from deploy.history import History, MalformedError, read
 from deploy.products.checks import loadable
 from deploy.products.files import read_products
 from deploy.replay import Mark, Plan, in_order
+from schemas.events import PurchaseLine
 from schemas.times import to_ms
 from schemas.wire import decode_input
+from services.scorer.book import NO_CUT_OFFS
 from services.scorer.core.policy import Bonus, Policy
-from services.scorer.core.products import product_of
+from services.scorer.core.products import Product, product_of
 from services.scorer.offline.replay import Runner, replay
+from tests.unit.core_given import Life, sale
+from tests.unit.core_given import at as day
+from tests.unit.test_explaining import known_of, log_of, row
 from tests.unit.test_replay import UTC_ZONE, at
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -190,3 +199,34 @@ def test_a_policy_that_asks_for_no_products_is_given_none() -> None:
 
 def _listed() -> Any:
     return decode_input(json.dumps(LISTED).encode())
+
+
+def test_a_turn_is_explained_by_the_products_of_its_version() -> None:
+    """A row from before there were products names none, and other people's products are not looked up."""
+    bought = replace(sale(day(0), 1_000, event="e1"), lines=(LINE,))
+    again = replace(sale(day(1), 1_000, event="e2"), lines=(LINE,))
+    life = Life(policy=ASKING).happens(bought, again)
+    known = with_fields(known_of(life, seqs=frozenset(), day=2), policies={1: ASKING})
+    turns = Turns(known, log_of([bought, again], []))
+    turns.take(row(1, "chunk", 0, (0, 1, 0, 1), (1, 0)))
+    turns.take(replaced_reads(row(2, "chunk", 1, (0, 1, 0, 1, 2), (3, 0)), (1, 0)))
+    every = [
+        ListedAt(1, "seat", Product("entry")),
+        ListedAt(2, "seat", Product("high")),
+        ListedAt(3, "seat", Product("standard")),
+        ListedAt(1, "toy", Product("high")),
+    ]
+    assert turns.skus == {"seat"}
+    assert [dict(turn.moment.products) for turn in turns.turns({0: NO_CUT_OFFS}, every)] == [
+        {},
+        {"seat": Product("high")},
+    ]
+
+
+ASKING = Policy(bonus=(Bonus(metric="high_grade", points=1_000),))
+LINE = PurchaseLine(sku="seat", category="c", brand="b", quantity=1, amount_minor=1_000)
+
+
+def replaced_reads(of: LogRow, begin: tuple[int, int]) -> LogRow:
+    """Return a row that began to read later."""
+    return of._replace(read_from=(*begin, *of.read_from[2:]))
