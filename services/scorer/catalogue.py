@@ -37,15 +37,18 @@ class Catalogue:
             return {}
         known = self._of(version)
         wanted = set(skus)
+        found = {sku: known[sku] for sku in wanted if sku in known}
         unknown = [sku for sku in wanted if sku not in known and NUL not in sku]
         if unknown:
-            if len(known) + len(unknown) > KNOWN_MAX:
-                known.clear()
-                unknown = [sku for sku in wanted if NUL not in sku]
-            known.update(dict.fromkeys(unknown))
+            fresh: dict[str, Product | None] = dict.fromkeys(unknown)
             for sku, body in await connection.fetch(store.PRODUCTS_OF, unknown, version):
-                known[sku] = product_of(msgspec.json.decode(body, type=ProductListed))
-        return {sku: product for sku in wanted if (product := known.get(sku)) is not None}
+                fresh[sku] = product_of(msgspec.json.decode(body, type=ProductListed))
+            # Not before the answer: another lane must not take what is not known yet for not listed.
+            if len(known) + len(fresh) > KNOWN_MAX:
+                known.clear()
+            known.update(fresh)
+            found |= fresh
+        return {sku: product for sku, product in found.items() if product is not None}
 
     def _of(self, version: int) -> dict[str, Product | None]:
         if version not in self._known:

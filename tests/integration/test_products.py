@@ -9,15 +9,23 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
+from rich.console import Console
 
 from deploy.explaining import rows
+from deploy.history import History, read
+from deploy.local import session as session_module
+from deploy.local.session import Options, Session
 from deploy.products.loading import Loaded, load_into, load_products
+from deploy.replay import Plan
 from schemas.events import ProductListed
 from schemas.times import from_ms
+from schemas.wire import decode_input, encode
 from services.lanes.work import LaneRow, LaneTime, Record, Turn
 from services.scorer.catalogue import Catalogue
 from services.scorer.core.policy import Bonus, Policy, Weight
@@ -252,3 +260,36 @@ def committed(turn: Turn) -> None:
     """Let the lane take over what was committed."""
     if turn.on_commit is not None:
         turn.on_commit()
+
+
+async def test_a_replay_loads_what_its_files_list_before_it_publishes(
+    address: str, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each product the latest word, so that every lane begins with it."""
+    lines = [encode(listed("seat", day)) for day in (1, 3, 2)] + [encoded(event("purchases"))]
+    (tmp_path / "history.jsonl").write_bytes(b"\n".join(lines))
+    history = read([tmp_path / "history.jsonl"], partitions=1)
+    there: list[int] = []
+
+    async def publish(_bootstrap: str, published: History, _plan: Plan) -> int:
+        own = await asyncpg.connect(address)  # the replay runs in a loop of its own
+        there.append(await own.fetchval("SELECT count(*) FROM products"))
+        await own.close()
+        return len(published)
+
+    async def through(_session: Session, _last_ms: int, *, then_live: bool) -> AsyncIterator[int]:
+        yield int(then_live)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(session_module, "replay", publish)
+    monkeypatch.setattr(Session, "_until_through", through)
+    stack: Any = SimpleNamespace(database_url=address, kafka_bootstrap="")
+    nobody: Any = None
+    running = Session(stack, nobody, Options(policy=POLICY), Console(quiet=True), None)
+    await asyncio.to_thread(running.replay, history, Plan(POLICY.zone))
+
+    assert there == [1]
+    known = await Catalogue().look_up(connection, ["seat"], 1)
+    assert known == {"seat": Product("high", Decimal("10.0"))}
+    body = await connection.fetchval("SELECT body FROM products")
+    assert decode_input(body) == listed("seat", 3)
