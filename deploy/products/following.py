@@ -51,10 +51,10 @@ async def follow(database_url: str, bootstrap: str, *, once: bool, report: Repor
         TopicMissingError: run ``tierstream migrate`` first.
         KafkaError, PostgresError, OSError: one of them can't be reached.
     """
+    connection = await connect(database_url)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
     )
-    connection = await connect(database_url)
     try:
         await consumer.start()
         if PRODUCTS.name not in await consumer.topics():
