@@ -36,6 +36,8 @@ from deploy.migrate import (
 )
 from deploy.policies import NoPolicyError
 from deploy.policy_commands import Currency, PolicyOption, TimeZone, chosen, policy_app
+from deploy.products.commands import products_app
+from deploy.products.following import TopicMissingError
 from deploy.publish import partitions_of
 from deploy.publish import publish as publish_history
 from deploy.replay import Plan
@@ -44,6 +46,7 @@ from deploy.summary import Summary, summarize
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(policy_app, name="policy")
+app.add_typer(products_app, name="products")
 console = Console(stderr=True)
 EXIT_REFUSED: Final = 2
 EXIT_FAILED: Final = 1
@@ -219,6 +222,7 @@ EXPECTED: Final = (
     PolicyDiffersError,
     NoPolicyError,
     CanNotSkipError,
+    TopicMissingError,
 )
 
 

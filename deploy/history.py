@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from schemas.events import PurchaseRecorded
+from schemas.events import ProductListed, PurchaseRecorded
 from schemas.times import to_ms
 from schemas.topics import PRODUCTS, REFERRALS, SCORER_INPUTS
 from schemas.wire import REMEDIES, Reason, Refused, decode_input, encode, key_of, topic_of
@@ -24,6 +24,7 @@ from services.scorer.records import partition_of
 PROBLEMS_SHOWN: Final = 10
 TOPICS: Final = tuple(topic.name for topic in SCORER_INPUTS)  # those that lanes read
 _FILED: Final = (*TOPICS, PRODUCTS.name)  # those that a line of a file may belong to
+_LISTINGS: Final = _FILED.index(PRODUCTS.name)
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
@@ -58,6 +59,7 @@ class History:
     keys: list[bytes] = field(default_factory=list)
     order: Sequence[int] = ()
     referrals: dict[str, Derived] = field(default_factory=dict)  # by event id: one for each pair
+    listed: list[ProductListed] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return how many events the files hold."""
@@ -77,12 +79,20 @@ class History:
         return sorted(self.referrals.values(), key=lambda line: line.at_ms)
 
     def first_ms(self) -> int:
-        """Return the earliest event time."""
-        return self.times_ms[self.order[0]]
+        """Return the earliest event time, of products only where there is nothing else.
+
+        A product may have been listed years before the first purchase, and no midnight in between matters.
+        """
+        scored = (index for index in self.order if not self._is_listing(index))
+        return self.times_ms[next(scored, self.order[0])]
 
     def last_ms(self, *, not_after_ms: int) -> int:
         """Return the latest event time up to a limit: what is dated in the future can't hold up a replay."""
-        return max((at for at in self.times_ms if at <= not_after_ms), default=self.first_ms())
+        times = (self.times_ms[index] for index in reversed(self.order) if not self._is_listing(index))
+        return next((at_ms for at_ms in times if at_ms <= not_after_ms), self.first_ms())
+
+    def _is_listing(self, index: int) -> bool:
+        return self.places[index] // self.partitions % len(_FILED) == _LISTINGS
 
 
 def read(paths: Sequence[Path], *, partitions: int, progress: Progress | None = None) -> History:
@@ -146,6 +156,8 @@ def _index(history: History, file: int, start: int, line: bytes, partition_by_ke
     history.keys.append(key)
     if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
         _derive(history, event, at_ms)
+    elif isinstance(event, ProductListed):
+        history.listed.append(event)
 
 
 def _derive(history: History, purchase: PurchaseRecorded, at_ms: int) -> None:

@@ -21,9 +21,11 @@ from deploy.backtesting.tally import Seen, Tally
 from deploy.history import History
 from deploy.local.session import load
 from deploy.policy_commands import Currency, TimeZone, chosen
+from deploy.products.checks import loadable
 from deploy.replay import Plan
 from schemas.times import DAY_MS, from_ms
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import product_of
 from services.scorer.offline.processes import ProcessLostError, replay_in_processes
 from services.scorer.offline.replay import Outcome, replay
 from services.scorer.records import FUTURE_MS_MAX
@@ -143,10 +145,17 @@ def _replayed(
         def show(at_ms: int) -> None:
             bar.update(task, completed=at_ms - first_ms, what=f"{from_ms(at_ms):%-d %B %Y}")
 
+        listed = loadable(history.listed, wall_ms=dealer.wall_ms)
+        products = {sku: product_of(one) for sku, one in listed.items()}
         if history.partitions == 1:
-            return replay(dealer.stretches(), policies, make_tally(), progress=show)
+            return replay(dealer.stretches(), policies, make_tally(), products=products, progress=show)
         return replay_in_processes(
-            dealer.stretches(), policies, make_tally, processes=history.partitions, progress=show
+            dealer.stretches(),
+            policies,
+            make_tally,
+            processes=history.partitions,
+            products=products,
+            progress=show,
         )
 
 

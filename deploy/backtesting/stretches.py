@@ -8,11 +8,12 @@ from typing import Final
 
 from deploy.history import TOPICS, History, Line
 from deploy.replay import Mark, Plan, in_order
+from schemas.topics import PRODUCTS
 from services.scorer.offline.replay import Stretch
 from services.scorer.records import FUTURE_MS_MAX
 
 BYTES_MAX: Final = 1_000_000  # a busy day is dealt out in parts
-_PLACE_OF: Final = {topic: place for place, topic in enumerate(TOPICS)}
+_PLACE_OF: Final = {topic: place for place, topic in enumerate((*TOPICS, PRODUCTS.name))}
 
 
 @dataclass(slots=True)

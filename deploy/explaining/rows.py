@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from deploy.explaining.errors import CanNotExplainError
-from schemas.events import ChurnEvidence, Proof, TierChanged, type_of
+from schemas.events import ChurnEvidence, ProductListed, Proof, TierChanged, type_of
 from schemas.tiers import Cause
 from schemas.times import from_ms
 from services.scorer import store
 from services.scorer.book import NO_CUT_OFFS
+from services.scorer.catalogue import NUL
 from services.scorer.core.identity import output_id
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import Product, product_of
 from services.scorer.core.state import State, decode_state
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ SELECT version, at_ms, complete, cuts, policy_version FROM cut_offs WHERE versio
 _LOG: Final = """
 SELECT seq, kind, clock_ms, versions, read_from, read_to FROM lane_log
 WHERE service = 'scorer' AND lane = $1 AND seq <= $2 ORDER BY seq"""
+_PRODUCTS: Final = """
+SELECT version, sku, body FROM products WHERE sku = ANY($1::text[]) ORDER BY version"""
 _PREFETCH: Final = 2_000
 
 
@@ -62,9 +66,19 @@ class LogRow(NamedTuple):
     seq: int
     kind: str
     clock_ms: int
-    versions: tuple[int, ...]  # cut-offs in force, policy, cut-offs that everybody was brought under
+    # Cut-offs in force, policy, cut-offs that everybody was brought under, policy counted beforehand,
+    # products; an old row may know fewer.
+    versions: tuple[int, ...]
     read_from: tuple[int, ...]  # by topic, in the scorer's order; an old row may know fewer topics
     read_to: tuple[int, ...]
+
+
+class ListedAt(NamedTuple):
+    """What a product is from a version on."""
+
+    version: int
+    sku: str
+    product: Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +170,14 @@ async def cut_offs(connection: Any, known: Known, versions: set[int]) -> dict[in
     """Return cut-offs by version; those that were deleted are left out."""
     rows = await connection.fetch(_CUT_OFFS, sorted(versions))
     return {0: NO_CUT_OFFS} | {row[0]: store.cut_offs_of(row, known.policy(row[4])) for row in rows}
+
+
+async def products(connection: Any, skus: set[str]) -> list[ListedAt]:
+    """Return every version of some products, in order."""
+    rows = await connection.fetch(_PRODUCTS, sorted(sku for sku in skus if NUL not in sku))
+    return [
+        ListedAt(row[0], row[1], product_of(msgspec.json.decode(row[2], type=ProductListed))) for row in rows
+    ]
 
 
 def _change(row: Any, customer_id: str, policies: dict[int, Policy]) -> TierChanged:

@@ -50,6 +50,7 @@ async def explain(database_url: str, bootstrap: str, customer_id: str) -> Explan
         async for row in rows.log(connection, known.lane, known.seq):
             turns.take(row)
         cut_offs = await rows.cut_offs(connection, known, turns.versions | {known.cut_offs_version})
+        products = await rows.products(connection, turns.skus)
     finally:
         await connection.close()
     notes = _notes(turns, missing=turns.versions - cut_offs.keys())
@@ -63,7 +64,7 @@ async def explain(database_url: str, bootstrap: str, customer_id: str) -> Explan
         seq=known.seq,
     )
     can_replay = turns.is_whole and turns.versions <= cut_offs.keys()
-    replayed = replay(turns.turns(cut_offs), known.policy) if can_replay else None
+    replayed = replay(turns.turns(cut_offs, products), known.policy) if can_replay else None
     return _explanation(known, moment, replayed, notes)
 
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from services.scorer.core.draft import Moment
 from services.scorer.core.explain import Turn
+from services.scorer.core.products import Products, skus_of
 from services.scorer.store import CutOffs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deploy.explaining.log import Log, Sighted
-    from deploy.explaining.rows import Known, LogRow
+    from deploy.explaining.rows import Known, ListedAt, LogRow
     from schemas.events import Input
 
-_IN_FORCE, _POLICY, _SWEPT = 0, 1, 2
+_IN_FORCE, _POLICY, _SWEPT, _PRODUCTS = 0, 1, 2, 4
 _KINDS: Final[dict[str, Literal["chunk", "time", "sweep"]]] = {
     "chunk": "chunk",
     "time": "time",
@@ -79,15 +80,32 @@ class Turns:
         if through:
             self._swept_policy = row.versions[_POLICY]
 
-    def turns(self, cut_offs: Mapping[int, CutOffs]) -> list[Turn]:
-        """Return the turns, for ``explain.replay``.
+    @property
+    def skus(self) -> set[str]:
+        """The products that the turns looked up."""
+        return {sku for one in self._picked for sku in self._looked_up(one)}
+
+    def _looked_up(self, one: _Picked) -> set[str]:
+        policy = self.known.policies.get(one.row.versions[_POLICY])
+        return skus_of(one.events) if policy is not None and policy.needs_products else set()
+
+    def turns(self, cut_offs: Mapping[int, CutOffs], products: Sequence[ListedAt] = ()) -> list[Turn]:
+        """Return the turns, for ``explain.replay``; ``products`` are the versions of ``skus``, in order.
 
         Raises:
             KeyError: cut-offs that were in force are not there any more.
         """
-        return [self._turn(one, cut_offs) for one in self._picked]
+        return [self._turn(one, cut_offs, self._products(one, products)) for one in self._picked]
 
-    def _turn(self, one: _Picked, cut_offs: Mapping[int, CutOffs]) -> Turn:
+    def _products(self, one: _Picked, every: Sequence[ListedAt]) -> Products:
+        """Return the products that a turn looked up, as they were in its version."""
+        version = one.row.versions[_PRODUCTS] if len(one.row.versions) > _PRODUCTS else 0
+        skus = self._looked_up(one)
+        return {
+            listed.sku: listed.product for listed in every if listed.version <= version and listed.sku in skus
+        }
+
+    def _turn(self, one: _Picked, cut_offs: Mapping[int, CutOffs], products: Products) -> Turn:
         row, in_force = one.row, cut_offs[one.row.versions[_IN_FORCE]]
         # A chunk is never complete; all else at the instant that ended a replay is.
         complete = one.kind != "chunk" and row.clock_ms in self.known.replay_ends_ms
@@ -101,6 +119,7 @@ class Turns:
                 policy_version=row.versions[_POLICY],
                 lane=self.known.lane,
                 seq=row.seq,
+                products=products,
             ),
             known=cut_offs[one.known_version].cuts,
             known_version=one.known_version,

@@ -130,3 +130,14 @@ policies = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("activated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+# The catalogue: in version v a product is what the row with the highest version up to v says.
+products = Table(
+    "products",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),  # each load of listings that say something new
+    Column("body", LargeBinary, nullable=False),  # schemas.events.ProductListed as JSON
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index(None, "version"),
+)

@@ -8,6 +8,7 @@ from schemas.topics import SCORER_INPUTS
 from services.lanes.work import LaneRow
 from services.scorer import crowd, store
 from services.scorer.book import NO_CUT_OFFS, Board, Book
+from services.scorer.catalogue import Catalogue, Shelf
 from services.scorer.census import Census
 from services.scorer.store import CutOffs
 from services.scorer.switch import Policies, Rescoring
@@ -19,8 +20,9 @@ class ScorerService:
 
     name = "scorer"
     topics = tuple(topic.name for topic in SCORER_INPUTS)
-    # Cut-offs in force, policy, cut-offs that every customer was brought under, policy counted beforehand.
-    first_versions: tuple[int, ...] = (0, 1, 0, 1)
+    # Cut-offs in force, policy, cut-offs that every customer was brought under, policy counted beforehand,
+    # products.
+    first_versions: tuple[int, ...] = (0, 1, 0, 1, 0)
     numbered_inputs = False
     locks_rows = False  # a lane's customers are changed by nobody else
 
@@ -28,10 +30,11 @@ class ScorerService:
         """Start with an empty board."""
         self.board = Board()
         self.policies = Policies()
+        self.catalogue = Catalogue()
 
     async def open(self, connection: Any, row: LaneRow) -> ScorerWork:
         """Load the lane's policy, cut-offs and histogram."""
-        in_force_version, policy_version, swept_version, counted = row.versions
+        in_force_version, policy_version, swept_version, counted, products = row.versions
         in_force = await self._cut_offs(connection, in_force_version)
         # All of them: lanes that this worker gave up must not be waited for. Who saved saves again.
         self.board.barriers.clear()
@@ -47,6 +50,9 @@ class ScorerService:
             policies=self.policies,
             rescoring=Rescoring(row.lane, self.policies, counted),
             census=Census(row.lane),
+            shelf=Shelf(
+                self.catalogue, products, began=row.clock_ms > 0 and not (row.complete and row.settled)
+            ),
         )
 
     async def _cut_offs(self, connection: Any, version: int) -> CutOffs:

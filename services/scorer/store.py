@@ -46,6 +46,10 @@ RESCORED: Final = "SELECT lane, counts FROM rescored_histograms WHERE policy_ver
 ALL_SWITCHED: Final = """
 SELECT bool_and(versions[3] >= $1) AND count(*) = $2 FROM lanes WHERE service = 'scorer'"""
 POLICY: Final = "SELECT body FROM policies WHERE version = $1"
+NEWEST_PRODUCTS: Final = "SELECT max(version) FROM products"
+PRODUCTS_OF: Final = """
+SELECT DISTINCT ON (sku) sku, body FROM products WHERE sku = ANY($1::text[]) AND version <= $2
+ORDER BY sku, version DESC"""
 HISTOGRAM: Final = "SELECT seq, at_ms, complete, counts FROM histograms WHERE lane = $1"
 MOVES_AFTER: Final = """
 SELECT note FROM lane_log WHERE service = 'scorer' AND lane = $1 AND seq > $2 ORDER BY seq"""

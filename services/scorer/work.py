@@ -9,7 +9,7 @@ from __future__ import annotations
 import time as clock
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +19,14 @@ from schemas.wire import Reason, Refused
 from services.lanes.work import LaneTime, Message, Record, Turn
 from services.scorer import crowd, records, store
 from services.scorer.book import Book
+from services.scorer.catalogue import Catalogue, Shelf
 from services.scorer.census import Census
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Histogram, bands_moved, count_move, empty_histogram
 from services.scorer.core.draft import Moment, Step
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import skus_of
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import decode_state
 from services.scorer.outputs import message_of, time_marks
@@ -50,6 +52,7 @@ class ScorerWork:
     policies: Policies
     rescoring: Rescoring
     census: Census
+    shelf: Shelf = field(default_factory=lambda: Shelf(Catalogue()))
     _saved: float = 0.0  # when the histogram was last saved, monotonic
     _dirty: bool = False
     _computed: float = 0.0
@@ -59,7 +62,12 @@ class ScorerWork:
     async def chunk(self, connection: Any, records_: Sequence[Record], time: LaneTime, seq: int) -> Turn:
         """Apply records in order; whatever is no event, or can't be one here, becomes a dead letter."""
         intake = records.read(records_, wall_ms=time.wall_ms)
+        products = None if time.live else await self.shelf.first(connection)
         moment = self._moment(time, seq, self.in_force)
+        if self.policy.needs_products:
+            skus = skus_of(event for _, event in intake.events)
+            found = await self.shelf.look_up(connection, skus, products)
+            moment = msgspec.structs.replace(moment, products=found)
         held = await self._held(connection, {event.customer_id for _, event in intake.events})
         rows, outputs = Rows(), []
         for record, event in intake.events:
@@ -82,7 +90,12 @@ class ScorerWork:
         turn = self._turn("chunk", rows, outputs, moment)
         turn.dead_letters = intake.dead_letters
         turn.applied = len(records_) - len(intake.dead_letters)
-        return turn
+        return turn if products is None else self._adopt(turn, products)
+
+    def _adopt(self, turn: Turn, products: int) -> Turn:
+        """Let the lane go over to another version of the products with this turn."""
+        versions = self._versions(self.in_force, swept=self.swept)
+        return self.shelf.adopt(turn, products, others=versions[:-1])
 
     def _refuse_strangers(self, customer: Held) -> None:
         if customer.lane != self.lane:
@@ -101,6 +114,10 @@ class ScorerWork:
 
     async def tend(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Fire what is due, bring customers under new cut-offs, and settle a replay's instants."""
+        # First of all: they were loaded before the purchases that wait.
+        products = await self.shelf.due(connection, barrier=time.barrier)
+        if products is not None:
+            return self._adopt(Turn(kind="products"), products)
         if self.swept.version < self.in_force.version:
             return await self._sweep(connection, time, seq, self.in_force)
         # A lane that waits for the others is asked again and again; what was due has fired before.
@@ -184,7 +201,8 @@ class ScorerWork:
 
     def _versions(self, in_force: CutOffs, *, swept: CutOffs) -> tuple[int, ...]:
         """Return the lane's versions as its row keeps them."""
-        return in_force.version, self.policy_version, swept.version, self.rescoring.through
+        counted = self.rescoring.through
+        return in_force.version, self.policy_version, swept.version, counted, self.shelf.version
 
     async def _concerned(self, connection: Any, moment: Moment) -> list[Any]:
         if self.swept.policy_version != self.policy_version:
@@ -236,7 +254,8 @@ class ScorerWork:
         turn = await self.rescoring.next_turn(connection, moment, self.policy_version)
         if turn is not None:
             if turn.writes:  # through: the lane's row says so
-                turn.versions = (*self._versions(self.in_force, swept=self.swept)[:3], self.rescoring.target)
+                before = self._versions(self.in_force, swept=self.swept)
+                turn.versions = (*before[:3], self.rescoring.target, *before[4:])
             return turn
         now = clock.monotonic()
         if self.lane == 0 and now - self._computed >= COMPUTE_SECONDS:
@@ -262,7 +281,8 @@ class ScorerWork:
             self.policy, self.policy_version, self.in_force = policy, version, latest
             self.histogram, self.book.switched = empty, latest.version
 
-        versions = latest.version, version, self.swept.version, max(version, self.rescoring.through)
+        counted = max(version, self.rescoring.through)
+        versions = latest.version, version, self.swept.version, counted, self.shelf.version
         return Turn(kind="switch", writes=[save], versions=versions, on_commit=committed)
 
     # -- small parts --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import msgspec
 from schemas.events import ChurnCleared, ChurnWarned, ReferralMade, TierChanged
 from schemas.tiers import Cause
 from services.scorer.core.cuts import Cuts
+from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.core.state import State
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int = 1
     lane: int = 0
     seq: int = 0  # of the lane transaction that this step will be part of
+    products: Products = NO_PRODUCTS  # those of the event's lines that are known; empty unless measured
 
     @property
     def known_until_ms(self) -> int:

@@ -1,4 +1,4 @@
-"""The ledger by local month: interests, interactions and margin.
+"""The ledger by local month: interests, interactions, margin and high-grade products.
 
 Kept by month and not by day: each line of every basket would cost more than everything else that is kept.
 The window's months are the twelve before the current one, and the current one.
@@ -53,6 +53,7 @@ def noted(
     *,
     interactions: int = 0,
     margin_minor: int = 0,
+    high_grade: int = 0,
     categories: Iterable[Interest] = (),
     brands: Iterable[Interest] = (),
 ) -> tuple[Month, ...]:
@@ -66,6 +67,7 @@ def noted(
         old.margin_minor + margin_minor,
         _added(old.categories, categories),
         _added(old.brands, brands),
+        old.high_grade + high_grade,
     )
     return (*months[:at], new, *months[at + there :])
 

@@ -20,7 +20,7 @@ from schemas.events import (
     TierUnpinned,
 )
 from schemas.times import to_ms
-from services.scorer.core import months, pins
+from services.scorer.core import earnings, months, pins
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
@@ -117,7 +117,9 @@ def forget(state: State, horizon_ms: int, policy: Policy) -> None:
         kept_too = tuple(one for one in state.revisions if one.time_ms >= horizon_ms)
         state.revisions = kept_too if len(kept_too) < len(state.revisions) else state.revisions
     if state.months:
-        state.months = months.forgotten(state.months, months.number_of(state.settled_ms, policy))
+        now = months.number_of(state.settled_ms, policy)
+        state.months = months.forgotten(state.months, now)
+        state.earned = earnings.forgotten(state.earned, now) if state.earned else state.earned
 
 
 def _newest_ms(case: Case) -> int:

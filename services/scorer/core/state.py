@@ -121,6 +121,16 @@ class Month(msgspec.Struct, frozen=True, array_like=True, gc=False):
     margin_minor: int = 0
     categories: tuple[Interest, ...] = ()  # by name
     brands: tuple[Interest, ...] = ()
+    high_grade: int = 0  # products
+
+
+class Earned(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one purchase put into its month, so that a correction can take it out again."""
+
+    event: int  # hash of the purchase's event id
+    month: int
+    margin_minor: int  # a return's is negative
+    high_grade: int  # products
 
 
 class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -206,6 +216,7 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     decision: Decision | None = None
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
     sampled_day: int = 0  # local day on which metrics that move with time were last measured
+    earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from services.scorer.core.cuts import Cuts
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.offline.replay import Counts, Crowd, Outcome, Runner, Stretch, Watcher
 
 ANSWER_SECONDS_MAX: Final = 600.0  # for the events of one day
@@ -48,11 +49,14 @@ class Order(NamedTuple):
 class Worker:
     """The far end of one process."""
 
-    def __init__(self, policies: Sequence[Policy], make_watcher: Callable[[], Watcher]) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], make_watcher: Callable[[], Watcher], products: Products
+    ) -> None:
         """Start it; it holds nobody yet."""
         context = multiprocessing.get_context("spawn")  # fork would copy threads' locks, of the bar for one
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, policies, make_watcher), daemon=True)
+        told = theirs, policies, make_watcher, dict(products)
+        self._process = context.Process(target=_serve, args=told, daemon=True)
         self._process.start()
         theirs.close()
 
@@ -97,6 +101,7 @@ def replay_in_processes(
     make_watcher: Callable[[], Watcher],
     *,
     processes: int,
+    products: Products = NO_PRODUCTS,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Replay a history whose stretches have ``processes`` shares; it comes to what one process would.
@@ -106,6 +111,7 @@ def replay_in_processes(
         policies: in step, each with cuts of its own.
         make_watcher: called in every process, so it must pickle.
         processes: at least 1.
+        products: in force from the first event to the last.
         progress: called with every instant that everybody passed.
 
     Raises:
@@ -113,7 +119,7 @@ def replay_in_processes(
         ProcessLostError: a process was killed or hangs.
     """
     crowd, adoption = Crowd(policies), None
-    with _workers(processes, policies, make_watcher) as workers:
+    with _workers(processes, policies, make_watcher, products) as workers:
         ahead = iter(stretches)
         stretch = next(ahead, None)
         while stretch is not None:
@@ -146,23 +152,26 @@ def _histograms(worker: Worker) -> list[array[int]]:
 
 @contextmanager
 def _workers(
-    processes: int, policies: Sequence[Policy], make_watcher: Callable[[], Watcher]
+    processes: int, policies: Sequence[Policy], make_watcher: Callable[[], Watcher], products: Products
 ) -> Iterator[list[Worker]]:
     workers: list[Worker] = []
     try:
         for _ in range(processes):
-            workers.append(Worker(policies, make_watcher))  # noqa: PERF401 -- those that started must end
+            # No comprehension: those that started must end.
+            workers.append(Worker(policies, make_watcher, products))  # noqa: PERF401
         yield workers
     finally:
         for worker in workers:
             worker.leave()
 
 
-def _serve(pipe: Connection, policies: Sequence[Policy], make_watcher: Callable[[], Watcher]) -> None:
+def _serve(
+    pipe: Connection, policies: Sequence[Policy], make_watcher: Callable[[], Watcher], products: Products
+) -> None:
     """Follow orders until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who gives the orders
     try:
-        runner = Runner(policies, make_watcher())
+        runner = Runner(policies, make_watcher(), products)
         while (order := pipe.recv()) is not None:
             _follow(runner, order, pipe)
         pipe.send((runner.counts, runner.watcher.result()))

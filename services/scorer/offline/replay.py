@@ -21,6 +21,7 @@ from schemas.wire import Refused, decode_input
 from services.scorer.core.cuts import Cuts, Histogram, cuts_of
 from services.scorer.core.draft import Step
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.offline.share import Share
 
 # Kinds of input that the core does not take up; the lanes drop the same ones.
@@ -87,11 +88,13 @@ class Outcome:
 class Runner:
     """One share of the customers, under one policy or several in step, each with cuts of its own."""
 
-    def __init__(self, policies: Sequence[Policy], watcher: Watcher) -> None:
-        """Start with nobody."""
+    def __init__(
+        self, policies: Sequence[Policy], watcher: Watcher, products: Products = NO_PRODUCTS
+    ) -> None:
+        """Start with nobody; ``products`` are in force from the first event to the last."""
         self.counts = Counts()
         self.watcher = watcher
-        self.shares = [Share(policy, self._watch(number)) for number, policy in enumerate(policies)]
+        self.shares = [Share(policy, self._watch(number), products) for number, policy in enumerate(policies)]
         self._numbers: dict[str, int] = {}
 
     def take(self, lines: Iterable[bytes]) -> None:
@@ -173,6 +176,7 @@ def replay(
     policies: Sequence[Policy],
     watcher: Watcher,
     *,
+    products: Products = NO_PRODUCTS,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Replay a history in this process; ``progress(at_ms)`` is called at every midnight.
@@ -180,7 +184,7 @@ def replay(
     Raises:
         Refused: a line is no event.
     """
-    runner, crowd = Runner(policies, watcher), Crowd(policies)
+    runner, crowd = Runner(policies, watcher, products), Crowd(policies)
     for stretch in stretches:
         for lines in stretch.lines:
             runner.take(lines)

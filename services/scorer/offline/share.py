@@ -15,6 +15,7 @@ from services.scorer.core.cuts import BINS, Cuts, Histogram, count_move, empty_h
 from services.scorer.core.draft import Moment, Step
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.core.state import State
 from services.scorer.offline.crossed import crossed
 
@@ -29,9 +30,10 @@ class Share:
     is armed again, so the heap holds about one entry for each customer.
     """
 
-    def __init__(self, policy: Policy, watch: Watch | None = None) -> None:
+    def __init__(self, policy: Policy, watch: Watch | None = None, products: Products = NO_PRODUCTS) -> None:
         """Start with nobody and no cuts; ``watch`` is told of every step that changed somebody."""
         self.policy = policy
+        self.products = products if policy.needs_products else NO_PRODUCTS
         self.cuts: Cuts | None = None
         self.version = 0  # of the cuts in force; 0 for none yet
         self.now_ms = 0
@@ -136,7 +138,13 @@ class Share:
         return state
 
     def _moment(self, now_ms: int, *, complete: bool = False) -> Moment:
-        return Moment(now_ms=now_ms, complete=complete, cuts=self.cuts, cut_offs_version=self.version)
+        return Moment(
+            now_ms=now_ms,
+            complete=complete,
+            cuts=self.cuts,
+            cut_offs_version=self.version,
+            products=self.products,
+        )
 
 
 def _numbers_where(chosen: Any) -> list[int]:

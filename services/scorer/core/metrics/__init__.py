@@ -9,6 +9,7 @@ from services.scorer.core.metrics import (
     brand_share,
     browse_interest,
     category_share,
+    high_grade,
     interactions,
     largest_order,
     margin,
@@ -38,6 +39,7 @@ BY_NAME: dict[str, Metric] = {
         referrals,
         interactions,
         margin,
+        high_grade,
         assets,
     )
 }

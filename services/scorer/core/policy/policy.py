@@ -206,6 +206,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
         return self.keeps_interests or not _OF_MONTHS.isdisjoint(self.measured)
 
     @cached_property
+    def needs_products(self) -> bool:
+        """Whether the score asks what was bought: only then products are looked up."""
+        return not _OF_PRODUCTS.isdisjoint(self.measured)
+
+    @cached_property
     def samples_daily(self) -> bool:
         """Whether the score has a metric that moves with time alone."""
         return not MOVE_WITH_TIME.isdisjoint(self.measured)
@@ -217,7 +222,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
 
 
 _OF_INTERESTS: Final = frozenset({"category_share", "brand_share", "browse_interest"})
-_OF_MONTHS: Final = frozenset({"interactions", "margin"})
+_OF_PRODUCTS: Final = frozenset({"margin", "high_grade"})
+_OF_MONTHS: Final = frozenset({"interactions"}) | _OF_PRODUCTS
 
 
 def any_months(rules: tuple[ChurnRules, ...]) -> bool:

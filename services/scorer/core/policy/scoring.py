@@ -24,6 +24,7 @@ METRICS: Final = (
     "referrals",
     "interactions",
     "margin",
+    "high_grade",
     "assets",
     "predicted_value",
 )
@@ -36,6 +37,7 @@ MOVE_WITH_TIME: Final = frozenset(
         "browse_interest",
         "interactions",
         "margin",
+        "high_grade",
         "predicted_value",
     }
 )
