@@ -230,7 +230,8 @@ def _hear(draft: Draft, time_ms: int) -> None:
     if draft.policy.heeds_openings:
         latest_ms = max(latest_ms, state.last_opened_ms or 0)
     if state.episodes:
-        latest_ms = max(latest_ms, *(one.start_ms for one in state.episodes))
+        # A contact of the very instant of a start prevents it as well.
+        latest_ms = max(latest_ms, *(one.start_ms + 1 for one in state.episodes))
     if state.mentions or state.unsubscribed or state.cases:
         latest_ms = max(latest_ms, state.settled_ms)  # a contact may lie between two of these
     if time_ms < latest_ms or (state.first_purchase_ms is not None and time_ms < state.first_purchase_ms):
