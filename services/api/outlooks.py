@@ -48,7 +48,11 @@ class _Question(NamedTuple):
     tier_customers: int | None
 
     def key(self) -> _Key:
-        """Return what tells it from another one; a later hour of the same business day does not."""
+        """Return what tells it from another one.
+
+        A later hour of the same business day does not: what time alone moves changes the state. Nor does the
+        size of the tier, which moves all day and says only few, medium or many.
+        """
         digest = blake2b(self.state, digest_size=16).digest()
         day = self.policy.local_day(self.moment.now_ms)
         return self.customer_id, digest, self.moment.policy_version, self.moment.cut_offs_version, day
