@@ -1,4 +1,4 @@
-"""A customer's stored state as the customer page shows it: the one file of the API that knows the scorer's core."""
+"""A customer's stored state as the customer page shows it."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ class TierEvent(View):
 
     at: datetime
     kind: Literal["tier"] = "tier"
+    revision: int = Field(description="the customer's counter of changes; the address of its story")
     previous: str | None
     current: str
     ranked_previous: str | None

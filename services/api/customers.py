@@ -118,10 +118,10 @@ class Customers:
         """Return the cut-offs in force, None while there are none."""
         query = select(cut_offs).order_by(cut_offs.c.version.desc()).limit(1)
         row = (await connection.execute(query)).one_or_none()
-        return None if row is None else cuts_view(row, await self._of_version(connection, row.policy_version))
+        return None if row is None else cuts_view(row, await self.of_version(connection, row.policy_version))
 
-    async def _of_version(self, connection: AsyncConnection, version: int) -> Policy:
-        """Return the policy of a version: cut-offs keep its levels until the next ones are computed."""
+    async def of_version(self, connection: AsyncConnection, version: int) -> Policy:
+        """Return the policy of a version: what was decided under it keeps its names and its numbers."""
         if version not in self._policies:
             query = select(policies.c.body).where(policies.c.version == version)
             body = (await connection.execute(query)).scalar_one_or_none()
@@ -196,7 +196,7 @@ async def _tier_events(connection: AsyncConnection, customer_id: str) -> list[Ti
         .order_by(c.revision.desc())
         .limit(_TIMELINE_MAX)
     )
-    names = ("previous", "current", "ranked_previous", "ranked_current", "cause", "causation_id")
+    names = ("revision", "previous", "current", "ranked_previous", "ranked_current", "cause", "causation_id")
     return [
         TierEvent(
             at=from_ms(row.at_ms), proof=json.loads(row.proof), **{name: getattr(row, name) for name in names}

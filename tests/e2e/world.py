@@ -268,8 +268,9 @@ async def fill(connection: asyncpg.Connection[Any], world: World) -> None:
             await connection.execute(
                 "INSERT INTO lanes (service, lane, epoch, seq, owner, offsets, numbers, clock_ms, clock_mode, "
                 "settled, complete, versions, outbox_number, published) "
-                "VALUES ($1, $2, 1, $3, 'worker-0', $4, '{}', $5, 'event', true, false, '{1,1}', 40, 40)",
+                "VALUES ($1, $2, 1, $3, 'worker-0', $4, '{}', $5, 'event', true, false, $6, 40, 40)",
                 service, lane, share, [share, 0, 0] if service == "scorer" else [40, 12], now_ms,
+                [world.version, 1, world.version, 1] if service == "scorer" else [1, 1],
             )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
-// The customer: tier, score and its parts, the crowd, the year, what is open, what was.
+// The customer: tier, what keeps or lifts it, score and its parts, the crowd, the year, what is open, what was.
 
-import { customer, knownCustomer } from "./api.js";
+import { customer, known } from "./api.js";
 import { crowd } from "./crowd.js";
 import { h } from "./dom.js";
 import { ruleName, sentences } from "./evidence.js";
 import { measured, metricName } from "./measures.js";
+import { outlook } from "./outlook.js";
 import { timeline } from "./timeline.js";
 import { date, number, t } from "./texts.js";
 import { mark, pinned, tierName } from "./tiers.js";
@@ -31,13 +32,13 @@ export class CustomerPane {
   /** Show a customer: what is known at once, then as it is now. */
   async show(id) {
     const mine = ++this.#asked;
-    const known = knownCustomer(id);
-    if (known) this.#render(known);
+    const before = known(id);
+    if (before) this.#render(before);
     try {
       const view = await customer(id);
       if (mine === this.#asked && view !== this.#shown) this.#render(view);
     } catch (problem) {
-      if (mine === this.#asked && !known) this.#root.replaceChildren(h("p", { class: "problem", role: "alert" }, problem.message));
+      if (mine === this.#asked && !before) this.#root.replaceChildren(h("p", { class: "problem", role: "alert" }, problem.message));
     }
   }
 
@@ -50,13 +51,16 @@ export class CustomerPane {
     const same = this.#shown?.customer_id === view.customer_id;
     const place = same ? this.#root.scrollTop : 0;
     this.#shown = view;
+    const [advice, segments] = outlook(view.customer_id);
     const inside = h("div", { class: same ? "customer-body" : "customer-body is-other" });
     inside.append(
       h("nav", { class: "pane-nav" }, h("button", { type: "button", class: "plain", onclick: () => this.#on.back() }, `‹ ${t("task.title")}`)),
       head(view),
+      advice,
       score(view),
       crowd(view),
       year(view),
+      segments,
       warnings(view),
       view.next_due ? h("section", {}, h("h3", {}, t("next.title")), h("p", {}, t("next.due", { date: date(view.next_due) }))) : "",
       h("section", {}, h("h3", {}, t("timeline.title")), timeline(view)),

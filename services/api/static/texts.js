@@ -40,6 +40,8 @@ export function settle(overview) {
 export const number = (n) => new Intl.NumberFormat(language).format(n);
 export const share = (n) => (n > 0 && n < 0.005 ? t("share.tiny") : new Intl.NumberFormat(language, { style: "percent" }).format(n));
 export const amount = (minor) => (money ? money.format(minor / money.unit) : number(minor));
+/** Return one or another, in words. */
+export const either = (list) => new Intl.ListFormat(language, { type: "disjunction" }).format(list);
 /** Return minor units of an amount in major ones. */
 export const major = (value) => value * (money?.unit ?? 1);
 /** Return a cut-off: points, or money where customers are ranked by it. */

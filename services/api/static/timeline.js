@@ -29,8 +29,8 @@ function because(line) {
   return null;
 }
 
-function why(line, words) {
-  const inner = line.kind === "tier" ? () => proof(line) : line.kind === "warned" ? () => warned(line.evidence) : null;
+function why(line, words, customerId) {
+  const inner = line.kind === "tier" ? () => proof(line, customerId) : line.kind === "warned" ? () => warned(line.evidence) : null;
   if (!inner) return null;
   const details = h("details", { class: "why" }, h("summary", { "aria-label": t("why.of", { what: words }) }, t("why")));
   details.addEventListener("toggle", () => details.children.length < 2 && details.append(inner() ?? ""), { once: true });
@@ -49,7 +49,7 @@ export function timeline(view) {
       const words = WORDS[line.kind](line);
       const sign = line.kind === "tier" ? mark(line.current) : h("span", { class: `dot dot-${line.kind}`, "aria-hidden": "true" });
       const cause = because(line);
-      return h("li", {}, h("time", { datetime: line.at }, date(line.at)), sign, h("div", {}, h("span", { class: "timeline-what" }, words), " ", cause ? h("span", { class: "quiet" }, cause) : null, why(line, words)));
+      return h("li", {}, h("time", { datetime: line.at }, date(line.at)), sign, h("div", {}, h("span", { class: "timeline-what" }, words), " ", cause ? h("span", { class: "quiet" }, cause) : null, why(line, words, view.customer_id)));
     }),
   );
 }
