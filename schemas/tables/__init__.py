@@ -12,6 +12,8 @@ from schemas.tables.scorer import (
     histograms,
     policies,
     products,
+    rescored_histograms,
+    rfm_counts,
     tier_changes,
     warnings,
 )
@@ -30,6 +32,8 @@ __all__ = [
     "people",
     "policies",
     "products",
+    "rescored_histograms",
+    "rfm_counts",
     "rotations",
     "task_notes",
     "tasks",

@@ -18,6 +18,7 @@ from schemas.tables import customers, cut_offs, lanes
 from services.api.customers import visible
 from services.api.outlook_views import OutlookView, outlook_view
 from services.api.problems import Problem, not_found
+from services.api.quintiles import Quintiles
 from services.scorer.core.advance import settle
 from services.scorer.core.draft import Moment
 from services.scorer.core.lift import outlook
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from services.api.customers import Customers
     from services.api.overview import Overviews
     from services.scorer.core.policy import Policy
+    from services.scorer.core.segments import RfmCuts
 
 _WAITING_MAX: Final = 8  # four seconds, if all of them are the worst there is
 _KEPT_MAX: Final = 256
@@ -46,12 +48,13 @@ class _Question(NamedTuple):
     moment: Moment
     policy: Policy
     tier_customers: int | None
+    rfm: RfmCuts | None
 
     def key(self) -> _Key:
         """Return what tells it from another one.
 
         A later hour of the same business day does not: what time alone moves changes the state. Nor does the
-        size of the tier, which moves all day and says only few, medium or many.
+        size of the tier or the quintiles, which move all day and say only a coarse word.
         """
         digest = blake2b(self.state, digest_size=16).digest()
         day = self.policy.local_day(self.moment.now_ms)
@@ -67,6 +70,7 @@ class Outlooks:
         self._customers = customer_pages
         self._overviews = overviews
         self._thread = ThreadPoolExecutor(1, "outlook")
+        self._quintiles = Quintiles()
         self._waiting = 0
         self._kept: dict[_Key, OutlookView] = {}  # the oldest first
 
@@ -116,6 +120,7 @@ class Outlooks:
             # ranked by the cut-offs that everybody was brought under last.
             version = row.versions[0 if row.policy_version == row.versions[1] else 2]
             cuts = await self._cuts(connection, version)
+            rfm = await self._quintiles.get(connection)
         moment = Moment(
             now_ms=row.clock_ms,
             cuts=cuts,
@@ -124,7 +129,7 @@ class Outlooks:
             lane=row.lane,
             seq=row.seq,
         )
-        return _Question(customer_id, row.state, moment, policy, sizes.get(row.tier))
+        return _Question(customer_id, row.state, moment, policy, sizes.get(row.tier), rfm)
 
     async def _cuts(self, connection: AsyncConnection, version: int) -> CutPoints | None:
         """Return the cut-offs of a version, with the names of the policy that they were computed under."""
@@ -149,8 +154,7 @@ class Outlooks:
 def _answer(question: _Question) -> OutlookView:
     state, moment, policy = decode_state(question.state), question.moment, question.policy
     settled = settle(state, moment, policy).state
-    # Nobody counts the crowd's quintiles yet: views that need them say nothing rather than guess.
-    crowd = Crowd(rfm=None, tier_customers=question.tier_customers)
+    crowd = Crowd(rfm=question.rfm, tier_customers=question.tier_customers)
     return outlook_view(
         question.customer_id,
         moment.policy_version,
