@@ -37,7 +37,6 @@ def _capped(self: settings, *arguments: Any, **chosen: Any) -> None:
     _plain(self, *arguments, **chosen)
 
 
-
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give the item the name under which mutmut 3.7 asks for its id; pytest 9.2 has only the public one."""
     item._nodeid = item.nodeid  # type: ignore[attr-defined]
