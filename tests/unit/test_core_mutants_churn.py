@@ -7,11 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from schemas.events import ChurnWarned
+from schemas.events import ChurnCleared, ChurnWarned, TierChanged
+from schemas.tiers import Cause, EpisodeEnd
 from schemas.times import DAY_MS, from_ms, to_ms
 from services.scorer.core.churn import competitor, disengaged, frequency, model, rules, silence
 from services.scorer.core.churn.frequency import Comparison
 from services.scorer.core.churn.start import Start
+from services.scorer.core.cuts import Cuts
+from services.scorer.core.draft import Moment, Step
 from services.scorer.core.models.parameters import Model, PurchaseModel
 from services.scorer.core.policy import (
     CompetitorRule,
@@ -21,8 +24,20 @@ from services.scorer.core.policy import (
     Policy,
     SilenceRule,
 )
+from services.scorer.core.rescore import rescore
 from services.scorer.core.state import NEVER_MS, Case, Mention, State
-from tests.unit.core_given import POLICY, Life, at, browse, contact, corrected, response, sale
+from tests.unit.core_given import (
+    POLICY,
+    Life,
+    at,
+    browse,
+    contact,
+    corrected,
+    cuts_at,
+    pinned,
+    response,
+    sale,
+)
 
 FREQUENCY = FrequencyRule(name="seldom", recent_days=90, past_days=270, guard="none")
 GUARDED = FrequencyRule(name="seldom", recent_days=90, past_days=270)
@@ -378,3 +393,89 @@ class TestEpisodes:
         (warned,) = (one for one in life.effects if isinstance(one, ChurnWarned))
 
         assert (warned.severity, warned.contact_within_hours) == ("high", 24)
+
+
+class TestAnotherPolicy:
+    """A customer is brought under another policy: everything derived is derived anew."""
+
+    SHORT = SilenceRule(name="short", days=30)
+    LONG = SilenceRule(name="long", days=60)
+
+    def brought(self, life: Life, policy: Policy, day: float, *, cuts: Cuts | None = None) -> Step:
+        """Settle under the old policy, then rescore under the other."""
+        life.until(at(day))
+        return rescore(life.known, Moment(now_ms=at(day), cuts=cuts, policy_version=2), policy)
+
+    def test_warnings_of_rules_that_are_gone_are_taken_back(self) -> None:
+        """Those that stand are retracted now; those of rules that stay, and what was over, are left as they are."""
+        life = Life(policy=Policy(churn=(self.SHORT, self.LONG)))
+        life.happens(sale(at(0))).until(at(61)).happens(sale(at(62)))
+        life.until(at(125))
+        step = self.brought(life, Policy(churn=(self.LONG,)), 125)
+
+        found = [(one.rule, one.cause, one.started_at, one.occurred_at) for one in _cleared(step)]
+        assert found == [("short", EpisodeEnd.RETRACTED, from_ms(at(92)), from_ms(at(125)))]
+        assert [(one.rule, one.start_ms, one.is_open) for one in step.state.episodes] == [
+            ("long", at(60), False),
+            ("long", at(122), True),
+        ]
+        assert step.state.tier == "at_risk"
+        assert not [one for one in step.effects if isinstance(one, TierChanged | ChurnWarned)]
+
+    def test_new_rules_count_as_if_they_had_always_been_there(self) -> None:
+        """What they would have warned of stands, and is shown."""
+        life = Life(policy=Policy(churn=())).happens(sale(at(0)))
+        step = self.brought(life, Policy(churn=(self.SHORT,)), 40)
+
+        assert [(one.rule, one.start_ms, one.is_open) for one in step.state.episodes] == [
+            ("short", at(30), True)
+        ]
+        assert len(step.state.starts) == 1
+        assert (step.state.tier, step.state.tier_since_ms) == ("at_risk", at(40))
+        (change,) = (one for one in step.effects if isinstance(one, TierChanged))
+        assert (change.previous, change.current, change.cause) == ("regular", "at_risk", Cause.POLICY)
+        assert (change.ranked_previous, change.ranked_current, change.causation_id) == (
+            "regular",
+            "regular",
+            None,
+        )
+        assert (change.occurred_at, change.proof.policy_version) == (from_ms(at(40)), 2)
+
+    def test_the_plain_cuts_place_him(self) -> None:
+        """No dwell, no hysteresis, no soft landing; the histogram gets him as somebody new."""
+        life = Life(policy=Policy(churn=())).happens(sale(at(0)))
+        step = self.brought(
+            life, Policy(churn=()), 1, cuts=cuts_at((9_000, 9_000, 9_000), (8_000, 8_000, 8_000))
+        )
+
+        assert (step.state.ranked, step.state.ranked_since_ms) == ("at_risk", at(1))
+        assert step.moved == (None, step.state.score)
+        same = self.brought(life, Policy(churn=()), 2)
+        assert (same.state.ranked, same.state.ranked_since_ms, same.effects) == ("regular", at(0), ())
+        assert same.state.settled_ms == at(2)
+
+    def test_a_shorter_window_and_a_pin(self) -> None:
+        """Who bought nothing in it has lapsed, but for a pin, which stands."""
+        old = Life(policy=Policy(churn=())).happens(sale(at(0)))
+        month = Policy(churn=(), window_days=30)
+        assert self.brought(old, month, 40).state.tier == "lapsed"
+        assert self.brought(old, month, 40).moved == (None, None)
+        old.happens(pinned(at(41), "high_value"))
+        step = self.brought(old, month, 42)
+        assert (step.state.tier, step.state.score, step.state.orders) == ("high_value", 0, 0)
+
+    def test_a_prospect_stays_one(self) -> None:
+        """No tier, no change."""
+        life = Life(policy=Policy(churn=())).happens(response(at(0)))
+        step = self.brought(life, Policy(), 1)
+
+        assert (step.state.ranked, step.state.tier, step.effects, step.moved) == (
+            None,
+            None,
+            (),
+            (None, None),
+        )
+
+
+def _cleared(step: Step) -> list[ChurnCleared]:
+    return [one for one in step.effects if isinstance(one, ChurnCleared)]
