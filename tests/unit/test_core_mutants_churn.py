@@ -347,10 +347,6 @@ class TestEpisodes:
         after = Life().happens(sale(at(0))).until(at(92)).happens(sale(at(90) + 1))
         assert after.churn[1:] == [("early_silence", "purchase", at(90), at(90) + 1)]
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="memory._hear takes a contact of the very instant of an episode's start for one in order",
-    )
     def test_a_late_sale_at_the_very_start_takes_it_back(self) -> None:
         """An episode starts where nothing was heard up to and including its start."""
         late = Life().happens(sale(at(0))).until(at(91)).happens(sale(at(90)))

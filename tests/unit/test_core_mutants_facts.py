@@ -213,17 +213,17 @@ class TestContacts:
         assert list(contacts.silences(index, None)) == []
 
     def test_a_correction_makes_the_index_anew(self) -> None:
-        """From sales, answers and openings; of what was forgotten the latest stays an anchor."""
+        """From sales, answers and openings; of what was forgotten the contact that the index kept is an anchor."""
         gone = sale(at(100))
         life = Life(policy=OPENED).happens(sale(at(0)), response(at(200)), response(at(300), "opened"), gone)
         life.happens(corrected(gone, 1, at_ms=at(301)))
 
         assert life.known.contacts == (contacts.sale_contact(at(0)), contacts.response_contact(at(200)))
         assert life.known.heard == (*life.known.contacts, contacts.response_contact(at(300)))
-        life.known.forgotten_last_ms = at(-400)
-        contacts.rebuild(life.known, OPENED)
-        assert life.known.contacts[0] == life.known.heard[0] == contacts.sale_contact(at(-400))
-        contacts.rebuild(life.known, POLICY)
+        life.known.contacts = (contacts.response_contact(at(-400)), *life.known.contacts)
+        contacts.rebuild(life.known, at(-90), OPENED)
+        assert life.known.contacts[0] == life.known.heard[0] == contacts.response_contact(at(-400))
+        contacts.rebuild(life.known, at(-90), POLICY)
         assert not life.known.heard
 
 
