@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
-.PHONY: demo test picture lint types imports unit e2e histories torture bench lock clean
+.PHONY: demo test picture lint types imports unit e2e histories torture bench mutation lock clean
 
 demo: $(RUN)
 	@$(BIN)/tierstream demo $(if $(filter once,$(DEMO)),--once)
 
 test: $(DEV) lint types imports
-	@$(BIN)/python -m pytest tests/unit tests/property tests/contract tests/integration tests/torture
+	@$(BIN)/python -m pytest tests/unit tests/property tests/contract tests/integration tests/stories tests/torture
 
 unit: $(DEV)
 	@$(BIN)/python -m pytest tests/unit tests/property
@@ -40,6 +40,12 @@ torture: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python -m tests.bench
+
+# Mutants of the scoring core, outside CI: hours for all of it. ONLY='services.scorer.core.tiers*' takes
+# a part; without ONLY those that were judged before keep their verdict. See tests/mutation/SURVIVORS.md.
+mutation: $(DEV)
+	@$(BIN)/mutmut run --max-children $(if $(CHILDREN),$(CHILDREN),1) $(if $(ONLY),"$(ONLY)")
+	@$(BIN)/python -m tests.mutation $(if $(ONLY),"$(ONLY)")
 
 # The locks: every package with its hashes, for every supported Python and platform.
 lock: $(DEV)

@@ -17,9 +17,12 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from deploy.backtesting.command import backtest
 from deploy.demo.run import demo as run_demo
 from deploy.doctor import examine
+from deploy.explain import explain
 from deploy.export import export as export_files
+from deploy.fit import fit
 from deploy.history import MalformedError
 from deploy.local.process import StartError
 from deploy.local.services import CrashLoopError
@@ -31,21 +34,24 @@ from deploy.migrate import (
     migrate_database,
     migrate_topics,
 )
+from deploy.policies import NoPolicyError
+from deploy.policy_commands import Currency, PolicyOption, TimeZone, chosen, policy_app
+from deploy.products.commands import products_app
+from deploy.products.following import TopicMissingError
 from deploy.publish import partitions_of
 from deploy.publish import publish as publish_history
 from deploy.replay import Plan
 from deploy.skip import CanNotSkipError, skip
 from deploy.summary import Summary, summarize
-from services.scorer.core.policy import Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(policy_app, name="policy")
+app.add_typer(products_app, name="products")
 console = Console(stderr=True)
 EXIT_REFUSED: Final = 2
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130  # typer's answer to Ctrl-C
 
-Currency = Annotated[str, typer.Option(help="the base currency, ISO 4217")]
-TimeZone = Annotated[str, typer.Option(help="whose midnights and business days count, IANA")]
 Bootstrap = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP")]
 DatabaseUrl = Annotated[str, typer.Option(envvar="DATABASE_URL")]
 
@@ -59,8 +65,9 @@ def local(
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="end when the events are wholly dealt with")] = False,
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
+    policy: PolicyOption = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
     summary: Annotated[Path | None, typer.Option(help="write counts here, as JSON")] = None,
     export: Annotated[Path | None, typer.Option(help="write CSV files into this folder")] = None,
     lanes: Annotated[int, typer.Option(min=1, max=256, help="partitions of every topic, for life")] = 8,
@@ -73,7 +80,7 @@ def local(
     if once and not events:
         raise typer.BadParameter("--once needs --events: without events there is nothing to wait for")
     options = Options(
-        policy=_policy(currency, time_zone),
+        policy=chosen(policy, currency, time_zone).policy,
         lanes=lanes,
         scorers=scorers,
         data_dir=data_dir,
@@ -93,7 +100,7 @@ def local(
             if summary is not None:
                 summary.write_text(json.dumps(done.to_json(), indent=2) + "\n")
         if export is not None:
-            asyncio.run(export_files(running.stack.database_url, export, options.policy))
+            asyncio.run(export_files(running.stack.database_url, export))
             console.print(f"exported to {export}")
         if not once:
             wait(running)
@@ -105,6 +112,9 @@ def demo(
 ) -> None:
     """Replay a year of 2,469 real households, then go on live with synthetic shoppers."""
     report(run_demo(console, once=once))
+
+
+app.command()(backtest)
 
 
 def wait(running: Session) -> None:
@@ -145,14 +155,15 @@ def migrate(
     replication: Annotated[
         int, typer.Option(min=1, max=9, help="replicas of every topic; 3 in production")
     ] = 1,
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
+    policy: PolicyOption = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
 ) -> None:
     """Bring the schema to its head, make missing topics, and put the first policy in force."""
-    policy = _policy(currency, time_zone)
+    first = chosen(policy, currency, time_zone)
     migrate_database(database_url)
     made = asyncio.run(migrate_topics(kafka_bootstrap, lanes=lanes, replication=replication))
-    asyncio.run(activate_first(database_url, policy))
+    asyncio.run(activate_first(database_url, first.policy, first.source))
     console.print("schema at its head; topics made: " + (", ".join(made) or "none, all were there"))
 
 
@@ -160,11 +171,9 @@ def migrate(
 def export(
     folder: Annotated[Path, typer.Argument(help="where the CSV files go")],
     database_url: DatabaseUrl = "postgresql://127.0.0.1/tierstream",
-    currency: Currency = "USD",
-    time_zone: TimeZone = "UTC",
 ) -> None:
     """Write customers, cut-offs, tier changes, warnings, tasks and dead letters as CSV, from one snapshot."""
-    counts = asyncio.run(export_files(database_url, folder, _policy(currency, time_zone)))
+    counts = asyncio.run(export_files(database_url, folder))
     for name, count in counts.items():
         console.print(f"{folder / name}: {count:,}")
 
@@ -185,6 +194,9 @@ def doctor(
         raise typer.Exit(EXIT_FAILED)
 
 
+app.command()(fit)
+
+app.command()(explain)
 lanes_app = typer.Typer(no_args_is_help=True, help="Look after lanes by hand.")
 app.add_typer(lanes_app, name="lanes")
 
@@ -201,13 +213,6 @@ def lanes_skip(
     console.print(asyncio.run(skip(database_url, service, lane, topic, to)))
 
 
-def _policy(currency: str, time_zone: str) -> Policy:
-    try:
-        return Policy.default(currency=currency, time_zone=time_zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 EXPECTED: Final = (
     MalformedError,
     StartError,
@@ -215,7 +220,9 @@ EXPECTED: Final = (
     StalledError,
     PartitionsDifferError,
     PolicyDiffersError,
+    NoPolicyError,
     CanNotSkipError,
+    TopicMissingError,
 )
 
 

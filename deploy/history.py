@@ -1,4 +1,9 @@
-"""Event files in the wire form: checked line by line, and given back in event time."""
+"""Event files in the wire form: checked line by line, and given back in event time.
+
+A purchase that names who referred the customer makes a referral, which the scorer publishes when live. In
+a replay it has to be in the log before: at the purchase's own time, or its place in the log would depend
+on how fast the scorer is. So the referrals of a history are derived here, beside the lines of its files.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from schemas.events import ProductListed, PurchaseRecorded
 from schemas.times import to_ms
-from schemas.topics import SCORER_INPUTS
-from schemas.wire import REMEDIES, Reason, Refused, decode_input, topic_of
+from schemas.topics import PRODUCTS, REFERRALS, SCORER_INPUTS
+from schemas.wire import REMEDIES, Reason, Refused, decode_input, encode, key_of, topic_of
+from services.scorer.core.referral import referral_of
 from services.scorer.records import partition_of
 
 PROBLEMS_SHOWN: Final = 10
-TOPICS: Final = tuple(topic.name for topic in SCORER_INPUTS)
+TOPICS: Final = tuple(topic.name for topic in SCORER_INPUTS)  # those that lanes read
+_FILED: Final = (*TOPICS, PRODUCTS.name)  # those that a line of a file may belong to
+_LISTINGS: Final = _FILED.index(PRODUCTS.name)
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
@@ -33,6 +42,10 @@ class Line(NamedTuple):
     at_ms: int
 
 
+class Derived(Line):
+    """An event that no file holds: it follows from one that does."""
+
+
 @dataclass(slots=True)
 class History:
     """Where every event of some files stands, by event time; 24 bytes an event, the files stay on disk."""
@@ -45,27 +58,41 @@ class History:
     places: array[int] = field(default_factory=lambda: array("L"))  # file, topic and partition in one
     keys: list[bytes] = field(default_factory=list)
     order: Sequence[int] = ()
+    referrals: dict[str, Derived] = field(default_factory=dict)  # by event id: one for each pair
+    listed: list[ProductListed] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return how many events there are."""
+        """Return how many events the files hold."""
         return len(self.times_ms)
 
     def lines(self) -> Iterator[Line]:
-        """Yield every event by event time; events of one instant in the order of files and lines."""
+        """Yield every line by event time; lines of one instant in the order of files and lines."""
         for index in self.order:
-            file, rest = divmod(self.places[index], len(TOPICS) * self.partitions)
+            file, rest = divmod(self.places[index], len(_FILED) * self.partitions)
             topic, partition = divmod(rest, self.partitions)
             start = self.starts[index]
             value = self.files[file][start : start + self.lengths[index]]
-            yield Line(TOPICS[topic], partition, self.keys[index], value, self.times_ms[index])
+            yield Line(_FILED[topic], partition, self.keys[index], value, self.times_ms[index])
+
+    def derived(self) -> list[Derived]:
+        """Return the referrals that purchases make, by event time: of each pair the earliest one."""
+        return sorted(self.referrals.values(), key=lambda line: line.at_ms)
 
     def first_ms(self) -> int:
-        """Return the earliest event time."""
-        return self.times_ms[self.order[0]]
+        """Return the earliest event time, of products only where there is nothing else.
+
+        A product may have been listed years before the first purchase, and no midnight in between matters.
+        """
+        scored = (index for index in self.order if not self._is_listing(index))
+        return self.times_ms[next(scored, self.order[0])]
 
     def last_ms(self, *, not_after_ms: int) -> int:
         """Return the latest event time up to a limit: what is dated in the future can't hold up a replay."""
-        return max((at for at in self.times_ms if at <= not_after_ms), default=self.first_ms())
+        times = (self.times_ms[index] for index in reversed(self.order) if not self._is_listing(index))
+        return next((at_ms for at_ms in times if at_ms <= not_after_ms), self.first_ms())
+
+    def _is_listing(self, index: int) -> bool:
+        return self.places[index] // self.partitions % len(_FILED) == _LISTINGS
 
 
 def read(paths: Sequence[Path], *, partitions: int, progress: Progress | None = None) -> History:
@@ -117,16 +144,32 @@ def _lines(file: mmap.mmap) -> Iterator[tuple[int, int, bytes]]:
 
 def _index(history: History, file: int, start: int, line: bytes, partition_by_key: dict[bytes, int]) -> None:
     event = decode_input(line)
-    key = event.customer_id.encode()
-    partition = partition_by_key.get(key)
+    key, topic = key_of(event).encode(), topic_of(event)
+    partition = 0 if topic == PRODUCTS.name else partition_by_key.get(key)
     if partition is None:
-        partition = partition_by_key[key] = partition_of(event.customer_id, history.partitions)
-    topic = TOPICS.index(topic_of(event))
-    history.times_ms.append(to_ms(event.occurred_at))
+        partition = partition_by_key[key] = partition_of(key_of(event), history.partitions)
+    at_ms = to_ms(event.occurred_at)
+    history.times_ms.append(at_ms)
     history.starts.append(start)
     history.lengths.append(len(line))
-    history.places.append((file * len(TOPICS) + topic) * history.partitions + partition)
+    history.places.append((file * len(_FILED) + _FILED.index(topic)) * history.partitions + partition)
     history.keys.append(key)
+    if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
+        _derive(history, event, at_ms)
+    elif isinstance(event, ProductListed):
+        history.listed.append(event)
+
+
+def _derive(history: History, purchase: PurchaseRecorded, at_ms: int) -> None:
+    """Keep the referral that a purchase makes, unless an earlier purchase of the pair made it."""
+    referral = referral_of(purchase)
+    if referral is None:
+        return
+    known, value = history.referrals.get(referral.event_id), encode(referral)
+    if known is None or (at_ms, value) < (known.at_ms, known.value):  # whatever the order of the lines
+        partition = partition_of(referral.customer_id, history.partitions)
+        key = referral.customer_id.encode()
+        history.referrals[referral.event_id] = Derived(REFERRALS.name, partition, key, value, at_ms)
 
 
 def _message(problems: list[str], *, more: bool) -> str:

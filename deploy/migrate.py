@@ -15,9 +15,14 @@ import schemas.migrations
 from schemas.times import DAY_MS
 from schemas.topics import ALL_TOPICS, Topic
 from services.scorer.core.policy import Policy
+from services.scorer.policies import write_policy
 
 _SQLALCHEMY: Final = "postgresql+asyncpg://"
-_ACTIVATE: Final = "INSERT INTO policies (version, body) VALUES (1, $1) ON CONFLICT DO NOTHING"
+# Only where there is none: two that begin at once both write version 1, and one of them wins.
+_ACTIVATE: Final = """
+INSERT INTO policies (version, body, source) SELECT 1, $1::jsonb, $2
+WHERE NOT EXISTS (SELECT FROM policies) ON CONFLICT DO NOTHING"""
+_NEWEST: Final = "SELECT version, body FROM policies ORDER BY version DESC LIMIT 1"
 
 
 class PartitionsDifferError(RuntimeError):
@@ -85,21 +90,37 @@ def _new(topic: Topic, lanes: int, replication: int, *, replays: bool) -> NewTop
     )
 
 
-async def activate_first(database_url: str, policy: Policy) -> None:
-    """Put the first policy in force, unless it is.
+async def activate_first(database_url: str, policy: Policy, source: str | None = None) -> None:
+    """Put the first policy in force, unless there is one; ``source`` is the YAML that it was read from.
 
     Raises:
-        PolicyDiffersError: another one is. Nothing was changed.
+        PolicyDiffersError: there is another one. Nothing was changed.
     """
+    body = msgspec.json.encode(policy.to_json()).decode()
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute(_ACTIVATE, msgspec.json.encode(policy.to_json()).decode())
-        stored = await connection.fetchval("SELECT body FROM policies WHERE version = 1")
+        await connection.execute(_ACTIVATE, body, source or write_policy(policy))
+        newest = await connection.fetchrow(_NEWEST)
     finally:
         await connection.close()
-    in_force = Policy.from_json(msgspec.json.decode(stored))
-    if in_force != policy:
-        raise PolicyDiffersError(
-            f"the policy in force has currency {in_force.currency} and time zone {in_force.time_zone}: "
-            f"give --currency {in_force.currency} --time-zone {in_force.time_zone}, or begin with empty data"
-        )
+    assert newest is not None  # noqa: S101 -- written above
+    in_force = Policy.from_json(msgspec.json.decode(newest["body"]))
+    if in_force == policy:
+        return
+    raise PolicyDiffersError(
+        f"version {newest['version']} of the policy is another one: {in_force.name} with currency "
+        f"{in_force.currency} and time zone {in_force.time_zone}; " + _remedy(in_force, policy)
+    )
+
+
+def _remedy(in_force: Policy, policy: Policy) -> str:
+    alike = msgspec.structs.replace(
+        policy, currency=in_force.currency, time_zone=in_force.time_zone, rates=in_force.rates
+    )
+    if alike == in_force:
+        given = f"--currency {in_force.currency} --time-zone {in_force.time_zone}"
+        return f"give {given}, or begin with empty data"
+    return (
+        "give that one with --policy (where the database runs, tierstream policy show prints it) and put "
+        "yours in force with tierstream policy activate FILE, or begin with empty data"
+    )

@@ -10,12 +10,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.history import TOPICS, History
 from deploy.migrate import PartitionsDifferError
+from schemas.topics import PRODUCTS
 
 IN_FLIGHT_MAX: Final = 5_000
 
 
 async def partitions_of(bootstrap: str) -> int:
-    """Return how many partitions the input topics have.
+    """Return how many partitions the lanes' input topics have.
 
     Raises:
         PartitionsDifferError: run ``tierstream migrate`` first.
@@ -27,15 +28,19 @@ async def partitions_of(bootstrap: str) -> int:
     finally:
         await admin.close()
     counts = {topic: found.get(topic, 0) for topic in TOPICS}
-    if len(set(counts.values())) != 1 or not all(counts.values()):
+    if len(set(counts.values())) != 1 or not all(counts.values()) or PRODUCTS.name not in found:
         raise PartitionsDifferError(
-            f"the input topics are missing or not partitioned alike ({counts}): run tierstream migrate"
+            f"the input topics are missing or not partitioned alike ({counts}, {PRODUCTS.name} "
+            f"{found.get(PRODUCTS.name, 0)}): run tierstream migrate"
         )
     return counts[TOPICS[0]]
 
 
 async def publish(bootstrap: str, history: History, progress: Callable[[int], None] | None = None) -> int:
-    """Publish every event with the present as its append time; return how many Kafka acknowledged."""
+    """Publish every event with the present as its append time; return how many Kafka acknowledged.
+
+    Only the lines of the files: the referrals that purchases make are the running scorer's to publish.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     acknowledged, waiting = 0, []
     try:

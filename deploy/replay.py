@@ -2,7 +2,8 @@
 
 Each batch is built per topic-partition; a day's marks follow its events in the same batches, so every
 partition promises the same instants in the same order. Records carry event time as their timestamp:
-that is what merges a lane's topics into one order.
+that is what merges a lane's topics into one order. The referrals that purchases make are published with
+them, at the purchases' own time: a scorer that publishes them itself does so only live.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.history import TOPICS, History, Line
+from deploy.history import TOPICS, Derived, History, Line
 from schemas.events import TimeReached
 from schemas.times import from_ms, to_ms
 from schemas.wire import encode
@@ -63,11 +65,11 @@ def midnights(first_ms: int, last_ms: int, zone: ZoneInfo) -> Iterator[int]:
 
 
 def in_order(history: History, plan: Plan, *, wall_ms: int) -> Iterator[Line | Mark]:
-    """Yield events and marks in the order in which every partition gets them."""
+    """Yield events, derived ones among them, and marks in the order in which every partition gets them."""
     last_ms = history.last_ms(not_after_ms=wall_ms + FUTURE_MS_MAX)
     marks = midnights(history.first_ms(), last_ms, plan.zone)
     next_ms = next(marks, None)
-    for line in history.lines():
+    for line in merge(history.lines(), history.derived(), key=lambda line: line.at_ms):
         while next_ms is not None and line.at_ms >= next_ms:
             yield Mark(next_ms)
             next_ms = next(marks, None)
@@ -103,6 +105,8 @@ class Replayer:
                     progress(self.published)
                 continue
             await self._append(item.topic, item.partition, item.key, item.value, item.at_ms)
+            if isinstance(item, Derived):
+                continue
             self.published += 1
             if plan.events_per_second and self.published % 100 == 0:
                 ahead = self.published / plan.events_per_second - (time.monotonic() - started)
@@ -160,7 +164,7 @@ class Replayer:
 async def replay(
     bootstrap: str, history: History, plan: Plan, progress: Callable[[int], None] | None = None
 ) -> int:
-    """Publish a history; return how many events Kafka acknowledged.
+    """Publish a history; return how many events of its files Kafka acknowledged.
 
     The producer is idempotent: an answer that is lost does not put a batch into the log twice.
     """

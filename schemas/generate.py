@@ -13,7 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.events import ALL_EVENTS, PurchaseRecorded, type_of
+from schemas.events import (
+    ALL_EVENTS,
+    CustomerDescribed,
+    ProductListed,
+    PurchaseBody,
+    PurchaseRecorded,
+    type_of,
+)
 from schemas.tasks import TRANSITIONS, TaskState
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -22,11 +29,17 @@ EXAMPLE_FOLDER: Final = "examples"
 DIAGRAM: Final = "task-states.md"
 
 # What the decoder checks beyond types (``schemas.wire``), in JSON Schema's words.
+_RETURNS: Final = {
+    "if": {"properties": {"kind": {"const": "return"}}, "required": ["kind"]},
+    "then": {"properties": {"amount_minor": {"minimum": 1}}},
+}
 _RULES: Final[dict[type[msgspec.Struct], dict[str, Any]]] = {
-    PurchaseRecorded: {
-        "if": {"properties": {"kind": {"const": "return"}}, "required": ["kind"]},
-        "then": {"properties": {"amount_minor": {"minimum": 1}}},
+    PurchaseRecorded: _RETURNS,
+    PurchaseBody: _RETURNS,
+    CustomerDescribed: {
+        "dependentRequired": {"assets_minor": ["assets_currency"], "assets_currency": ["assets_minor"]}
     },
+    ProductListed: {"dependentRequired": {"price_minor": ["currency"], "currency": ["price_minor"]}},
 }
 
 
@@ -52,11 +65,14 @@ def example_path(event: type[msgspec.Struct]) -> str:
 def schema_of(event: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of an event; what it names stands in its own ``$defs``."""
     whole = msgspec.json.schema(event)
-    definitions: dict[str, Any] = {name: _portable(body) for name, body in whole["$defs"].items()}
+    rules = {struct.__name__: rule for struct, rule in _RULES.items()}
+    definitions: dict[str, Any] = {
+        name: {**_portable(body), **rules.get(name, {})} for name, body in whole["$defs"].items()
+    }
     body = definitions.pop(event.__name__)
     head = {"$schema": DIALECT, "$id": f"urn:tierstream:{type_of(event)}"}
     tail = {"$defs": dict(sorted(definitions.items()))} if definitions else {}
-    return {**head, **body, **_RULES.get(event, {}), **tail}
+    return {**head, **body, **tail}
 
 
 def diagram() -> str:

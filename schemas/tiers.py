@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+AT_RISK: Final = "at_risk"  # shown while a warning stands, whatever the levels are called
+LAPSED: Final = "lapsed"  # shown: nothing bought in the window
 
 
 class Tier(StrEnum):
-    """A customer's tier. The ranked tier is one of the first three; the shown tier any of the four."""
+    """The tiers of the default policy; other policies name their levels themselves.
+
+    The ranked tier is one of the first three; the shown tier any of the four.
+    """
 
     HIGH_VALUE = "high_value"
     REGULAR = "regular"
@@ -23,11 +30,24 @@ class Cause(StrEnum):
     POLICY = "policy"  # another policy came into force
 
 
-class ChurnRule(StrEnum):
-    """The churn rules in force."""
+class ChurnKind(StrEnum):
+    """What a churn rule looks at. A policy may have several rules of one kind, each with its own name."""
 
-    EARLY_SILENCE = "early_silence"  # 90 days without purchase or response
-    HIGH_VALUE_SILENCE = "high_value_silence"  # 180 days, for a customer ranked high value
+    SILENCE = "silence"
+    FREQUENCY = "frequency"
+    COMPETITOR = "competitor"
+    MODEL = "model"
+    DISENGAGED = "disengaged"
+
+
+class WinBackReason(StrEnum):
+    """Why a customer seems to turn away; advice follows it."""
+
+    PRICE = "price"
+    SERVICE = "service"
+    COMPETITOR = "competitor"
+    QUALITY = "quality"
+    UNKNOWN = "unknown"
 
 
 class EpisodeEnd(StrEnum):
@@ -35,4 +55,5 @@ class EpisodeEnd(StrEnum):
 
     PURCHASE = "purchase"
     RESPONSE = "response"
+    RESOLVED = "resolved"  # the complaint behind it was solved
     RETRACTED = "retracted"  # a late fact showed that it never was

@@ -29,7 +29,7 @@ class Topic:
 
 PURCHASES = Topic(
     name="purchases",
-    carries=(events.PurchaseRecorded, events.TimeReached),
+    carries=(events.PurchaseRecorded, events.PurchaseCorrected, events.TimeReached),
     writer="POS and e-commerce systems",
     readers=("scorer",),
     retention_days=None,
@@ -47,6 +47,55 @@ CAMPAIGN_RESPONSES = Topic(
     writer="campaign systems",
     readers=("scorer",),
     retention_days=400,
+)
+CUSTOMER_ATTRIBUTES = Topic(
+    name="customer-attributes",
+    carries=(events.CustomerDescribed, events.TimeReached),
+    writer="CRM systems",
+    readers=("scorer",),
+    retention_days=None,
+)
+REFERRALS = Topic(
+    name="referrals",
+    carries=(events.ReferralMade, events.TimeReached),
+    writer="CRM and loyalty systems; scorer, for a purchase with referred_by",
+    readers=("scorer",),
+    retention_days=None,
+)
+SERVICE_CONTACTS = Topic(
+    name="service-contacts",
+    carries=(events.ServiceContactRecorded, events.TimeReached),
+    writer="service desks",
+    readers=("scorer",),
+    retention_days=None,
+)
+FEEDBACK = Topic(
+    name="feedback",
+    carries=(events.FeedbackGiven, events.TimeReached),
+    writer="survey and review systems",
+    readers=("scorer",),
+    retention_days=None,
+)
+CUSTOMER_DECISIONS = Topic(
+    name="customer-decisions",
+    carries=(
+        events.TierPinned,
+        events.TierUnpinned,
+        events.ChurnReasonCorrected,
+        events.TimeReached,
+    ),
+    writer="people, through the API",
+    readers=("scorer",),
+    retention_days=None,
+)
+PRODUCTS = Topic(
+    name="products",
+    carries=(events.ProductListed,),
+    writer="product information systems",
+    readers=("scorer",),
+    retention_days=None,
+    per_lane=False,
+    keyed_by="sku",
 )
 TIER_CHANGES = Topic(
     name="tier-changes",
@@ -73,6 +122,15 @@ CUT_OFFS = Topic(
 )
 
 # The order within a service is the order of the positions in its lane rows: append, never reorder.
-SCORER_INPUTS = (PURCHASES, BROWSES, CAMPAIGN_RESPONSES)
+SCORER_INPUTS = (
+    PURCHASES,
+    BROWSES,
+    CAMPAIGN_RESPONSES,
+    CUSTOMER_ATTRIBUTES,
+    REFERRALS,
+    SERVICE_CONTACTS,
+    FEEDBACK,
+    CUSTOMER_DECISIONS,
+)
 ALERTER_INPUTS = (TIER_CHANGES, CHURN_WARNINGS)
-ALL_TOPICS = (*SCORER_INPUTS, *ALERTER_INPUTS, CUT_OFFS)
+ALL_TOPICS = (*SCORER_INPUTS, PRODUCTS, *ALERTER_INPUTS, CUT_OFFS)

@@ -7,14 +7,28 @@ counts. A field that this version does not know is ignored.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, NoReturn, TypeVar
+from functools import reduce
+from operator import or_
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
 from schemas import events
-from schemas.events import CampaignResponded, ProductBrowsed, PurchaseRecorded, TimeReached
+from schemas.events import (
+    ChurnReasonCorrected,
+    CustomerDescribed,
+    ProductListed,
+    PurchaseBody,
+    PurchaseCorrected,
+    PurchaseRecorded,
+    ReferralMade,
+    TierPinned,
+    TimeReached,
+)
 from schemas.times import EPOCH
+from schemas.topics import ALL_TOPICS, PRODUCTS, SCORER_INPUTS
 
 E = TypeVar("E", bound=events.Event)
 
@@ -62,7 +76,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.MISSING: "add the field that the message names",
     Reason.RANGE: "bring the value into the range that its JSON Schema names",
     Reason.CURRENCY: "use the policy's currency as an upper-case ISO 4217 code, or start with --currency",
-    Reason.TIME: "give RFC 3339 with an offset, after 1970 and at most 10 minutes after the wall clock",
+    Reason.TIME: "give RFC 3339 with an offset, after 1970 and at most 10 minutes after the wall clock;"
+    " a day as 2026-01-31",
     Reason.VERSION: "use a type that belongs to this topic, such as purchase-recorded.v1 on purchases",
     Reason.ID: "ids are 1 to 128 of A-Z a-z 0-9 . _ : @ / + -",
     Reason.SIZE: "keep a value under 256 KiB, a key under 1 KiB and headers under 64",
@@ -89,17 +104,15 @@ class Refused(Exception):  # noqa: N818 -- a refusal of the record, not an error
         return f"{self.reason}: {self.detail}; {REMEDIES[self.reason]}"
 
 
-_purchases = msgspec.json.Decoder(PurchaseRecorded | TimeReached)
-_browses = msgspec.json.Decoder(ProductBrowsed | TimeReached)
-_responses = msgspec.json.Decoder(CampaignResponded | TimeReached)
-_inputs: msgspec.json.Decoder[events.Input] = msgspec.json.Decoder(events.Input)
-_outputs = msgspec.json.Decoder(events.TierChanged | events.ChurnWarned | events.ChurnCleared | TimeReached)
+_inputs: msgspec.json.Decoder[events.Published] = msgspec.json.Decoder(events.Published)
 _by_topic: dict[str, msgspec.json.Decoder[events.Event]] = {
-    "purchases": _purchases,
-    "browses": _browses,
-    "campaign-responses": _responses,
-    "tier-changes": _outputs,
-    "churn-warnings": _outputs,
+    topic.name: msgspec.json.Decoder(reduce(or_, topic.carries)) for topic in ALL_TOPICS
+}
+_topic_of: dict[type[msgspec.Struct], str] = {
+    event: topic.name
+    for topic in (*SCORER_INPUTS, PRODUCTS)
+    for event in topic.carries
+    if event is not TimeReached
 }
 _encoder = msgspec.json.Encoder()
 
@@ -118,7 +131,7 @@ def decode(topic: str, value: bytes | None) -> events.Event:
     return _checked(_by_topic[topic], value)
 
 
-def decode_input(value: bytes | None) -> events.Input:
+def decode_input(value: bytes | None) -> events.Published:
     """Return the input event that a line of a file or a request body holds, whatever its topic.
 
     Raises:
@@ -127,11 +140,14 @@ def decode_input(value: bytes | None) -> events.Input:
     return _checked(_inputs, value)
 
 
-def topic_of(event: events.Input) -> str:
+def topic_of(event: events.Published) -> str:
     """Return the name of the topic that this kind of event is published on."""
-    if isinstance(event, PurchaseRecorded):
-        return "purchases"
-    return "browses" if isinstance(event, ProductBrowsed) else "campaign-responses"
+    return _topic_of[type(event)]
+
+
+def key_of(event: events.Published) -> str:
+    """Return the text of the event's Kafka key: whom, or which product, it is about."""
+    return event.sku if isinstance(event, ProductListed) else event.customer_id
 
 
 def _checked(decoder: msgspec.json.Decoder[E], value: bytes | None) -> E:
@@ -144,11 +160,70 @@ def _checked(decoder: msgspec.json.Decoder[E], value: bytes | None) -> E:
         event = decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _refuse(value, error)
-    if isinstance(event, PurchaseRecorded) and event.kind == "return" and event.amount_minor == 0:
-        raise Refused(Reason.RANGE, "a return of amount 0 - at `$.amount_minor`")
+    further = _FURTHER.get(type(event))
+    if further is not None:
+        further(event)
     if not isinstance(event, TimeReached) and event.occurred_at < EPOCH:
         raise Refused(Reason.TIME, "the event is dated before 1970 - at `$.occurred_at`")
     return event
+
+
+def _check_purchase(event: PurchaseRecorded | PurchaseBody, at: str = "$") -> None:
+    if event.kind == "return" and event.amount_minor == 0:
+        raise Refused(Reason.RANGE, f"a return of amount 0 - at `{at}.amount_minor`")
+
+
+def _check_correction(event: PurchaseCorrected) -> None:
+    if event.purchase is None:
+        return
+    _check_purchase(event.purchase, "$.purchase")
+    if event.purchase.occurred_at < EPOCH:
+        raise Refused(Reason.TIME, "the purchase is dated before 1970 - at `$.purchase.occurred_at`")
+
+
+def _check_referral(event: ReferralMade) -> None:
+    if event.referred_customer_id == event.customer_id:
+        raise Refused(Reason.RANGE, "nobody refers himself - at `$.referred_customer_id`")
+
+
+def _check_description(event: CustomerDescribed) -> None:
+    _both(event.assets_minor, event.assets_currency, "assets_minor", "assets_currency")
+    for name in event.cleared:
+        if getattr(event, "assets_minor" if name == "assets" else name) is not None:
+            raise Refused(Reason.RANGE, f"{name} is given and cleared at once - at `$.cleared`")
+
+
+def _check_pin(event: TierPinned) -> None:
+    if event.until is not None and event.until <= event.occurred_at:
+        raise Refused(Reason.RANGE, "the pin ends before it begins - at `$.until`")
+
+
+def _check_corrected_reason(event: ChurnReasonCorrected) -> None:
+    if event.started_at < EPOCH:
+        raise Refused(Reason.TIME, "the episode is dated before 1970 - at `$.started_at`")
+
+
+def _check_product(event: ProductListed) -> None:
+    _both(event.price_minor, event.currency, "price_minor", "currency")
+
+
+def _both(amount_minor: int | None, currency: str | None, amount: str, unit: str) -> None:
+    if amount_minor is None and currency is not None:
+        raise Refused(Reason.MISSING, f"`{unit}` stands without `{amount}`")
+    if amount_minor is not None and currency is None:
+        raise Refused(Reason.MISSING, f"`{amount}` stands without `{unit}`")
+
+
+# What types can't say: rules across fields, and times inside. JSON Schema has some of it (``generate``).
+_FURTHER: Final[dict[type, Callable[[Any], None]]] = {
+    PurchaseRecorded: _check_purchase,
+    PurchaseCorrected: _check_correction,
+    ReferralMade: _check_referral,
+    CustomerDescribed: _check_description,
+    TierPinned: _check_pin,
+    ChurnReasonCorrected: _check_corrected_reason,
+    ProductListed: _check_product,
+}
 
 
 def _refuse(value: bytes, error: Exception) -> NoReturn:
@@ -174,7 +249,7 @@ _VALIDATION_REASONS: tuple[tuple[str, Reason], ...] = (
     ("missing required field", Reason.MISSING),
     ("at `$.type`", Reason.VERSION),
     ("Invalid value", Reason.VERSION),
-    ("at `$.currency`", Reason.CURRENCY),
+    ("currency`", Reason.CURRENCY),  # of a purchase, a corrected one, assets or a price
     ("matching regex", Reason.ID),
     ("timezone component", Reason.TIME),
     ("Invalid RFC3339", Reason.TIME),
@@ -183,6 +258,8 @@ _VALIDATION_REASONS: tuple[tuple[str, Reason], ...] = (
     ("of length", Reason.RANGE),
     ("`int` >=", Reason.RANGE),
     ("`int` <=", Reason.RANGE),
+    ("`float` >=", Reason.RANGE),
+    ("`float` <=", Reason.RANGE),
 )
 
 

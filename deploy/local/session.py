@@ -19,6 +19,8 @@ from deploy.local.ports import free_port
 from deploy.local.services import Supervisor
 from deploy.local.stack import LocalStack, local_stack
 from deploy.migrate import activate_first, migrate_database, migrate_topics
+from deploy.products.checks import loadable
+from deploy.products.loading import load_into
 from deploy.replay import Plan, replay
 from schemas.times import from_ms
 from services.alerter.people import seed
@@ -72,6 +74,8 @@ class Session:
         first_ms = history.first_ms()
         with _bar(self.console) as bar:
             task = bar.add_task("replaying", total=max(1, last_ms - first_ms), what="")
+            wall_ms = int(time.time() * 1000)
+            await load_into(self.stack.database_url, loadable(history.listed, wall_ms=wall_ms).values())
             publishing = asyncio.create_task(replay(self.stack.kafka_bootstrap, history, plan))
             try:
                 async for clock_ms in self._until_through(last_ms, then_live=plan.then_live):
@@ -145,6 +149,7 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
             supervisor.start(
                 "api", "services.api", {**shared, "API_PORT": str(port), "API_DEV_ISSUER": "true"}
             )
+            supervisor.start("products", "deploy.products", shared)
             url = f"http://127.0.0.1:{port}/"
         yield Session(stack, supervisor, options, console, url)
 

@@ -6,7 +6,17 @@ arrays of integers are what a chunk's statement carries; times that people read 
 
 from schemas.tables.base import metadata
 from schemas.tables.lanes import dead_letters, lane_log, lanes, outbox
-from schemas.tables.scorer import customers, cut_offs, histograms, policies, tier_changes, warnings
+from schemas.tables.scorer import (
+    customers,
+    cut_offs,
+    histograms,
+    policies,
+    products,
+    rescored_histograms,
+    rfm_counts,
+    tier_changes,
+    warnings,
+)
 from schemas.tables.work import feed, people, rotations, task_notes, tasks
 
 __all__ = [
@@ -21,6 +31,9 @@ __all__ = [
     "outbox",
     "people",
     "policies",
+    "products",
+    "rescored_histograms",
+    "rfm_counts",
     "rotations",
     "task_notes",
     "tasks",

@@ -26,7 +26,9 @@ def main() -> None:
     """Run one worker until it is told to stop."""
     settings = WorkerSettings()
     policy = asyncio.run(_policy_when_there(settings.database_url))
-    wording = Wording(currency_exponent=policy.exponent, time_zone=policy.zone)
+    wording = Wording(
+        currency_exponent=policy.exponent, time_zone=policy.zone, window_days=policy.window_days
+    )
     run(AlerterService(wording), settings, marker_of)
 
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from schemas.tasks import LIVE_STATES, TaskState
-from schemas.tiers import Tier
 from schemas.times import from_ms, to_ms
 from services.alerter.core.assignment import Unassigned
 from services.alerter.core.task import CauseLine, Task
@@ -200,7 +199,7 @@ def _task_of(row: Any) -> Task:
         kind=row["kind"],
         team=row["team"],
         urgency=row["urgency"],
-        tier=None if row["tier"] is None else Tier(row["tier"]),
+        tier=row["tier"],
         title=row["title"],
         why=row["why"],
         advice=row["advice"],

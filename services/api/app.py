@@ -13,8 +13,9 @@ from fastapi.routing import APIRouter
 from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
-from services.api import customer_routes, health, ops, pages, problems, sign_in, stream, task_routes
+from services.api import customer_routes, health, ops, pages, policies, problems, sign_in, stream, task_routes
 from services.api.access import Gate, Staff, check_every_route
+from services.api.compressed import Compressed
 from services.api.database import open_engine
 from services.api.headers import Outermost
 from services.api.hub import cancelled
@@ -52,6 +53,7 @@ def build(settings: ApiSettings, registry: CollectorRegistry | None = None) -> F
         finally:
             parts.hub.close()
             await cancelled(reader)
+            parts.outlooks.close()
             await engine.dispose()
 
     app = FastAPI(
@@ -70,12 +72,16 @@ def build(settings: ApiSettings, registry: CollectorRegistry | None = None) -> F
     app.state.gate = Gate(settings, tokens, parts.people)
     app.state.pages = Pages()
     problems.install(app)
-    for router in (health.router, sign_in.router, task_routes.router, customer_routes.router, ops.router):
+    for router in (health.router, sign_in.router, task_routes.router, ops.router):
         app.include_router(router)
+    app.include_router(customer_routes.below)  # before the customers: their ids may hold slashes
+    app.include_router(customer_routes.router)
+    app.include_router(policies.router)
     app.include_router(stream.router)
     app.include_router(_own_description(app))
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(pages.STATIC)), name="static")
+    app.add_middleware(Compressed)
     app.add_middleware(Outermost, metrics=parts.metrics, allowed_hosts=settings.allowed_hosts)
     check_every_route(app)
     return app

@@ -1,4 +1,4 @@
-"""A customer's stored state as the customer page shows it: the one file of the API that knows the scorer's core."""
+"""A customer's stored state as the customer page shows it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,28 @@ from services.scorer.core.state import decode_state
 from services.scorer.core.view import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from schemas.events import Pin, ScoreParts
 
 CURVE_BANDS: Final = 50  # 200 points each: enough for a curve of some 300 pixels
 
 
+class MetricView(View):
+    """One metric's share of the score."""
+
+    metric: str
+    value: float = Field(description="in the metric's own unit: major units, days, a share of 1, or a count")
+    points: float
+
+
 class PartsView(View):
-    """What the score is made of; the points add up to it but for rounding."""
+    """What the score is made of; the points add up to it but for rounding, and bonus points end at 10,000."""
 
     spend_minor: int
     orders: int
     purchase_days: int
-    spend_points: float
-    orders_points: float
-    repurchase_points: float
+    points: list[MetricView] = Field(description="in the policy's order, bonus points last")
 
 
 class PurchaseView(View):
@@ -51,11 +59,21 @@ class SightingView(View):
     competitor: str | None
 
 
+class PinView(View):
+    """A tier that a manager decided; it overrules what the ranking says."""
+
+    tier: str
+    until: datetime | None = Field(description="null: until somebody ends it")
+    cause: str
+    decided_by: str = Field(description="the manager's name; the user id of somebody unknown")
+
+
 class Facts(View):
     """What is remembered of a customer; every list oldest first."""
 
     as_of: datetime = Field(description="the customer's own clock: the window ends here")
     parts: PartsView
+    pin: PinView | None
     usual_gap_days: float | None
     first_purchase_at: datetime | None
     last_purchase_at: datetime | None
@@ -102,17 +120,17 @@ def policy_of(body: dict[str, Any] | None) -> Policy:
     return Policy.default() if body is None else Policy.from_json(body)
 
 
-def facts_of(stored: bytes, policy: Policy) -> Facts:
-    """Return what a stored state holds.
+def facts_of(stored: bytes, policy: Policy, name_of: Callable[[str], str | None]) -> Facts:
+    """Return what a stored state holds; ``name_of`` gives the name of a user id.
 
     Raises:
         ValueError: bytes that this version can't read.
     """
     seen = summary(decode_state(stored), policy)
-    parts = seen.parts
     return Facts(
         as_of=from_ms(seen.settled_ms),
-        parts=PartsView(**{name: getattr(parts, name) for name in PartsView.model_fields}),
+        parts=_parts(seen.parts),
+        pin=_pin(seen.pin, name_of),
         usual_gap_days=seen.usual_gap_days,
         first_purchase_at=_at(seen.first_purchase_ms),
         last_purchase_at=_at(seen.last_purchase_ms),
@@ -125,6 +143,22 @@ def facts_of(stored: bytes, policy: Policy) -> Facts:
             for one in seen.recent
         ],
     )
+
+
+def _parts(parts: ScoreParts) -> PartsView:
+    return PartsView(
+        spend_minor=parts.spend_minor,
+        orders=parts.orders,
+        purchase_days=parts.purchase_days,
+        points=[MetricView(metric=one.metric, value=one.value, points=one.points) for one in parts.points],
+    )
+
+
+def _pin(pin: Pin | None, name_of: Callable[[str], str | None]) -> PinView | None:
+    if pin is None:
+        return None
+    decided_by = name_of(pin.decided_by) or pin.decided_by
+    return PinView(tier=pin.tier, until=pin.until, cause=pin.cause, decided_by=decided_by)
 
 
 def _at(at_ms: int | None) -> datetime | None:

@@ -8,23 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from services.api.customer_view import Crowd, Facts
+from services.api.cuts_view import CutsView
 from services.api.task_views import View
-
-
-class CutsView(View):
-    """The cut-offs in force, in points of score. ``high_*``: at or above; ``low_*``: below."""
-
-    version: int
-    at: datetime
-    active: int
-    high_18: int | None
-    high_20: int | None
-    high_22: int | None
-    low_18: int | None
-    low_20: int | None
-    low_22: int | None
-    tied_high: int
-    tied_low: int
 
 
 class WarningView(View):
@@ -35,7 +20,7 @@ class WarningView(View):
     started_at: datetime
     ended_at: datetime | None
     ended_by: str | None
-    evidence: Any
+    evidence: Any = Field(description="what it rests on, by the kind of rule, and the likely reason")
 
 
 class TierEvent(View):
@@ -43,6 +28,7 @@ class TierEvent(View):
 
     at: datetime
     kind: Literal["tier"] = "tier"
+    revision: int = Field(description="the customer's counter of changes; the address of its story")
     previous: str | None
     current: str
     ranked_previous: str | None

@@ -25,13 +25,13 @@ from services.api.customer_view import Base, facts_of, policy_of
 from services.api.customer_views import (
     ClearedEvent,
     CustomerView,
-    CutsView,
     TaskEvent,
     TierEvent,
     TimelineEvent,
     WarnedEvent,
     WarningView,
 )
+from services.api.cuts_view import CutsView, cuts_view
 from services.api.problems import not_found
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 _BASE_SECONDS: Final = 5.0  # a curve of the crowd that is this old still looks the same
 _POLICY_SECONDS: Final = 5.0
 _TIMELINE_MAX: Final = 120
-_CUTS: Final = ("high_18", "high_20", "high_22", "low_18", "low_20", "low_22")
 
 
 def visible(me: Principal) -> ColumnElement[bool]:
@@ -71,6 +70,7 @@ class Customers:
         self._monotonic = monotonic
         self._base: tuple[float, Base] | None = None
         self._policy: tuple[float, Policy] | None = None
+        self._policies: dict[int, Policy] = {}  # by version: a version never changes
 
     async def get(self, me: Principal, customer_id: str, now: datetime) -> CustomerView:
         """Return one customer.
@@ -86,7 +86,7 @@ class Customers:
                 raise not_found("customer")
             policy = await self.policy(connection)
             base = await self._crowd(connection)
-            cuts = await latest_cuts(connection)
+            cuts = await self.cuts(connection)
             warned = await _warnings(connection, customer_id)
             timeline = await self._timeline(connection, me, customer_id, warned)
         return CustomerView(
@@ -100,7 +100,7 @@ class Customers:
             score=row.score,
             cut_offs=cuts,
             crowd=base.crowd(row.score if row.active else None),
-            facts=facts_of(row.state, policy),
+            facts=facts_of(row.state, policy, self._people.name),
             warnings=[one for one in warned if one.ended_at is None],
             next_due=_at(row.next_due_ms),
             timeline=timeline,
@@ -113,6 +113,22 @@ class Customers:
             body = (await connection.execute(query)).scalar_one_or_none()
             self._policy = self._monotonic(), policy_of(body)
         return self._policy[1]
+
+    async def cuts(self, connection: AsyncConnection) -> CutsView | None:
+        """Return the cut-offs in force, None while there are none."""
+        query = select(cut_offs).order_by(cut_offs.c.version.desc()).limit(1)
+        row = (await connection.execute(query)).one_or_none()
+        return None if row is None else cuts_view(row, await self.of_version(connection, row.policy_version))
+
+    async def of_version(self, connection: AsyncConnection, version: int) -> Policy:
+        """Return the policy of a version: what was decided under it keeps its names and its numbers."""
+        if version not in self._policies:
+            query = select(policies.c.body).where(policies.c.version == version)
+            body = (await connection.execute(query)).scalar_one_or_none()
+            if body is None:
+                return policy_of(None)
+            self._policies[version] = policy_of(body)
+        return self._policies[version]
 
     async def _crowd(self, connection: AsyncConnection) -> Base:
         if self._base is None or self._monotonic() - self._base[0] > _BASE_SECONDS:
@@ -151,23 +167,6 @@ class Customers:
         return sorted(lines, key=lambda line: line.at, reverse=True)[:_TIMELINE_MAX]
 
 
-async def latest_cuts(connection: AsyncConnection) -> CutsView | None:
-    """Return the cut-offs in force, None while there are none."""
-    query = select(cut_offs).order_by(cut_offs.c.version.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    points = dict(zip(_CUTS, row.cuts, strict=True)) if row.cuts else dict.fromkeys(_CUTS)
-    return CutsView(
-        version=row.version,
-        at=from_ms(row.at_ms),
-        active=row.active,
-        tied_high=row.tied_high,
-        tied_low=row.tied_low,
-        **points,
-    )
-
-
 async def _warnings(connection: AsyncConnection, customer_id: str) -> list[WarningView]:
     w = warnings.c
     query = (
@@ -197,7 +196,7 @@ async def _tier_events(connection: AsyncConnection, customer_id: str) -> list[Ti
         .order_by(c.revision.desc())
         .limit(_TIMELINE_MAX)
     )
-    names = ("previous", "current", "ranked_previous", "ranked_current", "cause", "causation_id")
+    names = ("revision", "previous", "current", "ranked_previous", "ranked_current", "cause", "causation_id")
     return [
         TierEvent(
             at=from_ms(row.at_ms), proof=json.loads(row.proof), **{name: getattr(row, name) for name in names}

@@ -11,10 +11,10 @@ from pydantic import Field
 from sqlalchemy import func, select
 
 from schemas.tables import customers, lanes, tasks, tier_changes, warnings
-from schemas.tiers import Tier
+from schemas.tiers import AT_RISK, LAPSED
 from schemas.times import from_ms
-from services.api.customer_views import CutsView
-from services.api.customers import Customers, latest_cuts
+from services.api.customers import Customers
+from services.api.cuts_view import CutsView
 from services.api.task_views import View
 
 if TYPE_CHECKING:
@@ -48,9 +48,14 @@ class Overview(View):
     currency: str
     exponent: int = Field(description="decimals of the currency")
     time_zone: str = Field(description="IANA; business days follow it")
+    window_days: int = Field(description="in which purchases count")
+    levels: list[str] = Field(description="the ranked tiers, the best first")
+    ranks_by: str = Field(description="percentile, score or spend")
     customers: int
     active: int = Field(description="bought in the window: counted in the percentiles")
-    tiers: dict[str, int] = Field(description="customers by shown tier")
+    tiers: dict[str, int] = Field(
+        description="customers by shown tier: the levels, those shown besides, and what is left of others"
+    )
     cut_offs: CutsView | None
     tier_changes: int = Field(description="so far")
     warnings_open: int
@@ -96,13 +101,13 @@ class Overviews:
     async def _make(self) -> Overview:
         desk_time = await self._clock.now()
         async with self._engine.connect() as connection:
-            sizes = await _sizes(connection)
             changes, first_ms = (
                 await connection.execute(
                     select(func.count(), func.min(tier_changes.c.at_ms)).select_from(tier_changes)
                 )
             ).one()
             policy = await self._customers.policy(connection)
+            sizes = await _sizes(connection, policy.tiers.names)
             return Overview(
                 now=desk_time.now,
                 mode=desk_time.mode,
@@ -110,10 +115,13 @@ class Overviews:
                 currency=policy.currency,
                 exponent=policy.exponent,
                 time_zone=policy.time_zone,
+                window_days=policy.window_days,
+                levels=list(policy.tiers.names),
+                ranks_by=policy.tiers.by,
                 customers=sizes["customers"],
                 active=sizes["active"],
                 tiers=sizes["tiers"],
-                cut_offs=await latest_cuts(connection),
+                cut_offs=await self._customers.cuts(connection),
                 tier_changes=changes,
                 warnings_open=await _open_warnings(connection),
                 warnings=await _first_warnings(connection),
@@ -127,7 +135,7 @@ def without_names(overview: Overview) -> Overview:
     return overview.model_copy(update={"warnings": []})
 
 
-async def _sizes(connection: AsyncConnection) -> dict[str, Any]:
+async def _sizes(connection: AsyncConnection, levels: tuple[str, ...]) -> dict[str, Any]:
     c = customers.c
     query = select(c.tier, func.count(), func.count().filter(c.active)).group_by(c.tier)
     rows = (await connection.execute(query)).all()
@@ -135,8 +143,14 @@ async def _sizes(connection: AsyncConnection) -> dict[str, Any]:
     return {
         "customers": sum(counts.values()),
         "active": sum(active for _tier, _count, active in rows),
-        "tiers": {tier.value: counts.get(tier.value, 0) for tier in Tier},
+        "tiers": {tier: counts.get(tier, 0) for tier in _in_order(counts, levels)},
     }
+
+
+def _in_order(counts: dict[str | None, int], levels: tuple[str, ...]) -> list[str]:
+    """Return the levels, the two tiers shown besides, and what an earlier policy left."""
+    others = sorted(tier for tier in counts if tier is not None)
+    return list(dict.fromkeys([*levels, AT_RISK, LAPSED, *others]))
 
 
 async def _open_warnings(connection: AsyncConnection) -> int:

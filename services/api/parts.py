@@ -9,8 +9,10 @@ from services.api.customers import Customers
 from services.api.desk_clock import DeskClock
 from services.api.hub import Hub
 from services.api.metrics import ApiMetrics
+from services.api.outlooks import Outlooks
 from services.api.overview import Overviews
 from services.api.people import People
+from services.api.stories import Stories
 from services.api.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Parts:
     tasks: Tasks
     customers: Customers
     overviews: Overviews
+    outlooks: Outlooks
+    stories: Stories
     hub: Hub
 
 
@@ -44,8 +48,12 @@ def assemble(settings: ApiSettings, engine: AsyncEngine, registry: CollectorRegi
     tasks = Tasks(engine, people, metrics, lease_minutes=settings.lease_minutes)
     customers = Customers(engine, people)
     overviews = Overviews(engine, clock, customers, seconds=settings.overview_seconds)
+    outlooks = Outlooks(engine, customers, overviews)
+    stories = Stories(engine, customers)
     hub = Hub(engine, tasks, overviews, settings, metrics)
-    return Parts(settings, engine, metrics, people, clock, tasks, customers, overviews, hub)
+    return Parts(
+        settings, engine, metrics, people, clock, tasks, customers, overviews, outlooks, stories, hub
+    )
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

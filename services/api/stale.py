@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _TAKEN_BACK = {
     "purchase": "The customer bought in the meantime, so the task was taken back. There is nothing left to do.",
     "response": "The customer answered a campaign in the meantime, so the task was taken back.",
-    "retracted": "A late record showed that the customer was never silent, so the task was taken back.",
+    "resolved": "The customer's complaint was solved in the meantime, so the task was taken back.",
+    "retracted": "A late record showed that the warning was wrong, so the task was taken back.",
     "tier moved on": "The customer's tier has changed again, so the task was taken back.",
 }
 _KEPT = "Your note is still in this window."

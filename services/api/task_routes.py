@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 
-from schemas.tiers import Tier
 from services.api.access import Staff
 from services.api.parts import parts_of
 from services.api.problems import ProblemView
@@ -47,7 +46,7 @@ async def list_tasks(
         Scope | None, Query(description="whose: `mine` (default for advisors), or `team`, `all` (managers)")
     ] = None,
     kind: Annotated[str | None, Query(max_length=32, pattern=r"^[a-z_]+$")] = None,
-    tier: Tier | None = None,
+    tier: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z][a-z0-9_]*$")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> TaskList:

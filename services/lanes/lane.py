@@ -69,6 +69,7 @@ class Lane:
         self.stopping = False
         self.last_beat = time.monotonic()
         self.last_progress = [time.monotonic()] * len(row.offsets)
+        self._topics = {name: topic for topic, name in enumerate(context.service.topics)}
         self._work: LaneWork | None = None
         self._wake = asyncio.Event()
         self._held_until = [0.0] * len(row.offsets)
@@ -194,11 +195,10 @@ class Lane:
     async def _apply(self, taken: Taken) -> None:
         """Give records to the service and commit what comes of them."""
         records, numbers = self._fresh(taken.records)
-        topics = self._context.service.topics
-        for record in taken.records[-1:] if len(topics) == 1 else taken.records:
-            self._read_to_ms[topics.index(record.topic)] = record.timestamp_ms
+        for record in taken.records:
+            self._read_to_ms[self._topics[record.topic]] = record.timestamp_ms
         after = replace(self.row, offsets=taken.positions, numbers=numbers, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, wall_ms=self._wall_ms())
+        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
         await self._decide_and_commit(lambda c, seq: self._chunk(c, records, time_, seq), after)
         now = time.monotonic()
         self.last_progress = [now] * len(self.last_progress)
@@ -209,7 +209,7 @@ class Lane:
     async def _tend(self) -> bool:
         """Do the next thing that time asks for; False when there is nothing."""
         after = replace(self.row, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, wall_ms=self._wall_ms())
+        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
         return await self._decide_and_commit(lambda c, seq: self._service_work.tend(c, time_, seq), after)
 
     async def _reach(self, marker: Marker) -> None:
@@ -324,7 +324,16 @@ class Lane:
     # -- recovery -----------------------------------------------------------------------------------
 
     async def _load(self) -> None:
-        """Open the service's memory of this lane, the outbox that was left, and the topics."""
+        """Open the service's memory of this lane, the outbox that was left, and the topics.
+
+        Raises:
+            RuntimeError: a later version, which reads more topics, had the lane before.
+        """
+        if len(self.row.offsets) > len(self._topics):
+            raise RuntimeError(
+                f"lane {self.row.lane} of {self.row.service} reads {len(self.row.offsets)} topics and this "
+                f"version knows {len(self._topics)}: run the version that had it"
+            )
         async with self._context.pool.acquire() as connection:
             self._work = await self._context.service.open(connection, self.row)
             left = await connection.fetch(
@@ -379,13 +388,13 @@ class Lane:
 
     def _fresh(self, records: list[Record]) -> tuple[list[Record], tuple[int, ...]]:
         """Drop records whose outbox number is known; return the rest and the highest numbers."""
-        numbers = list(self.row.numbers)
-        topics, numbered = self._context.service.topics, self._context.service.numbered_inputs
-        fresh = []
+        if not self._context.service.numbered_inputs:
+            return records, self.row.numbers
+        numbers, fresh = list(self.row.numbers), []
         for record in records:
-            number = _number_of(record) if numbered else None
+            number = _number_of(record)
             if number is not None:
-                topic = topics.index(record.topic)
+                topic = self._topics[record.topic]
                 if number <= numbers[topic]:
                     self._context.metrics.repeats.inc()
                     continue
@@ -398,8 +407,8 @@ class Lane:
         if self.row.clock_mode != "wall":
             return self.row.clock_ms
         now_ms = self._wall_ms()
-        for topic in range(len(self.row.offsets)):
-            if self._context.lagging(topic, self.row.lane, self.queues.positions[topic]):
+        for topic, position in enumerate(self.queues.positions):
+            if self._context.lagging(topic, self.row.lane, position):
                 next_ms = self.queues.next_ms(topic)
                 now_ms = min(now_ms, self._read_to_ms[topic] if next_ms is None else next_ms)
         return max(self.row.clock_ms, now_ms)

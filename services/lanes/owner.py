@@ -24,6 +24,7 @@ from services.lanes.work import Record, Service
 
 EXIT_LANE_DIED: Final = 72
 REVOKE_SECONDS_MAX: Final = 5.0
+LOOK_SECONDS: Final = 0.1  # between two looks for lost tails: each asks for every topic of every lane
 TAIL_SECONDS: Final = 2.0
 TAIL_SECONDS_MAX: Final = 60.0
 
@@ -68,6 +69,7 @@ class LaneOwner:
         self._taking: asyncio.Task[None] | None = None
         self._hinted: dict[tuple[str, int], int] = {}
         self._tail_pause: dict[tuple[int, int], float] = {}
+        self._looked = 0.0  # for lost tails, monotonic
 
     # -- ownership ----------------------------------------------------------------------------------
 
@@ -156,7 +158,10 @@ class LaneOwner:
         return self._pool, self._producer
 
     async def _bump(self, pool: asyncpg.Pool[asyncpg.Record], lanes: list[int]) -> list[Any]:
-        """Take the lanes by one more epoch; whoever held them is fenced from here on. Tries for ever."""
+        """Take the lanes by one more epoch; whoever held them is fenced from here on. Tries for ever.
+
+        Lanes of an installation from before a topic was added begin that topic at its first offset.
+        """
         service, pause = self.service, 0.05
         nothing_read = [0] * len(service.topics)
         while True:
@@ -166,7 +171,9 @@ class LaneOwner:
                         sql.CREATE, service.name, lanes, nothing_read, self.settings.clock,
                         list(service.first_versions),
                     )  # fmt: skip
-                    return await connection.fetch(sql.TAKE_OVER, service.name, lanes, self.settings.slot)
+                    return await connection.fetch(
+                        sql.TAKE_OVER, service.name, lanes, self.settings.slot, len(service.topics)
+                    )
             except DATABASE_ERRORS as error:
                 log.warning("take_over_waits", error=type(error).__name__)
                 self.owned_at = time.monotonic()
@@ -219,6 +226,9 @@ class LaneOwner:
     def look_for_lost_tails(self) -> None:
         """Seek back where the log goes on but nothing arrives: a chunk lost at the end shows no gap."""
         now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
         for lane in self.lanes.values():
             for topic in range(len(self.service.topics)):
                 key = (topic, lane.row.lane)

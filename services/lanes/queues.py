@@ -49,11 +49,27 @@ class _TopicQueue:
     records: deque[Record]
     end: int  # the position that the next chunk must begin at
     generation: int | None  # of the lane's last seek; None while a seek is under way
+    marker_of: Callable[[Record], Marker | None]
+    looked_at: Record | None = None
+    found: Marker | None = None
 
     @property
     def position(self) -> int:
         """The position up to which everything was taken; holes before the next record are included."""
         return self.records[0].offset if self.records else self.end
+
+    def marker(self) -> Marker | None:
+        """Return the marker at the head, None when there is none.
+
+        Each record is looked at once: a marker stands at the head of every idle topic while the others'
+        records are taken one by one.
+        """
+        head = self.records[0] if self.records else None
+        if head is None or head.key is not None:
+            return None
+        if head is not self.looked_at:
+            self.looked_at, self.found = head, self.marker_of(head)
+        return self.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class LaneQueues:
 
     def __init__(self, positions: Sequence[int], marker_of: Callable[[Record], Marker | None]) -> None:
         """Start empty at ``positions``; ``marker_of`` recognises the time marks of a replay."""
-        self._queues = [_TopicQueue(deque(), position, None) for position in positions]
+        self._queues = [_TopicQueue(deque(), position, None, marker_of) for position in positions]
         self._marker_of = marker_of
 
     @property
@@ -96,7 +112,7 @@ class LaneQueues:
 
     def restart(self, topic: int, position: int) -> None:
         """Forget what waits; nothing is accepted until ``sought``."""
-        self._queues[topic] = _TopicQueue(deque(), position, None)
+        self._queues[topic] = _TopicQueue(deque(), position, None, self._marker_of)
 
     def sought(self, topic: int, generation: int) -> None:
         """Accept chunks of this seek generation from now on."""
@@ -131,14 +147,15 @@ class LaneQueues:
             if run is None:
                 break
             topic, until_ms, inclusive = run
-            records = self._queues[topic].records
+            queue = self._queues[topic]
+            records = queue.records
             while records and len(taken) < limit:
                 head = records[0]
                 if until_ms is not None and not (
                     head.timestamp_ms < until_ms or (inclusive and head.timestamp_ms == until_ms)
                 ):
                     break
-                if replaying and head.key is None and self._marker_of(head):
+                if replaying and head.key is None and queue.marker():
                     break
                 taken.append(records.popleft())
         return Taken(taken, self.positions) if taken else None
@@ -152,7 +169,7 @@ class LaneQueues:
                     return None
                 continue
             head = queue.records[0]
-            if replaying and head.key is None and self._marker_of(head):
+            if replaying and head.key is None and queue.marker():
                 continue
             heads.append((head.timestamp_ms, topic))
         if not heads:
@@ -167,8 +184,7 @@ class LaneQueues:
         """Return the marker that every topic stands at (the least of them), else None."""
         least: Marker | None = None
         for queue in self._queues:
-            head = queue.records[0] if queue.records else None
-            marker = self._marker_of(head) if head is not None and head.key is None else None
+            marker = queue.marker()
             if marker is None:
                 return None
             least = marker if least is None else min(least, marker)
@@ -177,6 +193,6 @@ class LaneQueues:
     def pass_marker(self, marker: Marker) -> tuple[int, ...]:
         """Take the markers equal to ``marker``; return the positions after them."""
         for queue in self._queues:
-            if queue.records and self._marker_of(queue.records[0]) == marker:
+            if queue.marker() == marker:
                 queue.records.popleft()
         return self.positions

@@ -41,10 +41,13 @@ _DEAD_LETTERS: Final = """INSERT INTO dead_letters
   FROM fence, unnest({}::text[], {}::int[], {}::bigint[], {}::text[], {}::text[], {}::bytea[], {}::bytea[],
   {}::bytea[], {}::bigint[]) AS v(topic, partition, o, reason, detail, key, value, headers, timestamp_ms)"""
 
+# A lane from before a topic was added stands at the beginning of that topic: offset 0, no number taken.
 TAKE_OVER: Final = """
 WITH mine AS (SELECT lane FROM lanes WHERE service = $1 AND lane = ANY($2::int[]) ORDER BY lane FOR UPDATE),
 taken AS (
-  UPDATE lanes SET epoch = epoch + 1, seq = seq + 1, owner = $3, updated_at = clock_timestamp()
+  UPDATE lanes SET epoch = epoch + 1, seq = seq + 1, owner = $3, updated_at = clock_timestamp(),
+    offsets = offsets || array_fill(0::bigint, ARRAY[greatest(0, $4::int - cardinality(offsets))]),
+    numbers = numbers || array_fill(0::bigint, ARRAY[greatest(0, $4::int - cardinality(numbers))])
   FROM mine WHERE lanes.service = $1 AND lanes.lane = mine.lane RETURNING lanes.*
 ), log AS (
   INSERT INTO lane_log (service, lane, seq, epoch, kind, read_from, read_to, clock_ms, versions, note)

@@ -64,6 +64,7 @@ class LaneTime:
     complete: bool = False  # the end of a replay: everything at ``now_ms`` itself is in
     barrier: bool = False  # a replayed instant waits to be settled; the lane reads nothing until it is
     ends_replay: bool = False  # live time goes on after this barrier
+    live: bool = False  # the wall clock, not a replay
     wall_ms: int = 0  # PostgreSQL's clock; what is dated long after it can't be true
 
 

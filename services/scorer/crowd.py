@@ -59,11 +59,27 @@ async def load_histogram(connection: Any, lane: int) -> Histogram:
     return histogram
 
 
-def save_histogram(histogram: Histogram, *, at_ms: int, complete: bool) -> Write:
+def save_histogram(histogram: Histogram, *, at_ms: int, complete: bool, policy_version: int) -> Write:
     """Return the write that saves a lane's histogram."""
-    return Write(
-        store.SAVE_HISTOGRAM, ([at_ms], [complete], [sum(histogram)], [histogram_to_bytes(histogram)])
-    )
+    counts = [sum(histogram)], [histogram_to_bytes(histogram)]
+    return Write(store.SAVE_HISTOGRAM, ([at_ms], [complete], *counts, [policy_version]))
+
+
+def save_rescored(histogram: Histogram, *, at_ms: int, policy_version: int) -> Write:
+    """Return the write that saves how another policy would score a lane's customers."""
+    counts = [sum(histogram)], [histogram_to_bytes(histogram)]
+    return Write(store.SAVE_RESCORED, ([policy_version], [at_ms], *counts))
+
+
+async def rescored_total(connection: Any, policy_version: int, lanes: int) -> Histogram | None:
+    """Return everybody as another policy scores them; None while a lane is not through."""
+    rows = await connection.fetch(store.RESCORED, policy_version)
+    if len(rows) < lanes:
+        return None
+    total = empty_histogram()
+    for row in rows:
+        total = add_histogram(total, histogram_from_bytes(row["counts"]))
+    return total
 
 
 async def total_histogram(connection: Any) -> Histogram:
@@ -77,24 +93,21 @@ async def total_histogram(connection: Any) -> Histogram:
 def new_cut_offs(total: Histogram, policy: Policy) -> tuple[Cuts | None, Ties]:
     """Return the cuts of everybody, and how many stand exactly at them."""
     cuts = cuts_of(total, policy)
-    return cuts, ties_of(total, cuts)
+    return cuts, ties_of(total, cuts, policy)
 
 
 def moved_enough(total: Histogram, old: Cuts | None, new: Cuts | None) -> bool:
     """Return whether a cut moved past more than 0.1 % of the active customers."""
-    if old is None or new is None:
+    if old is None or new is None or len(old.points) != len(new.points):
         return old != new
     least = RANK_MOVE_MIN * sum(total)
-    return any(
-        sum(total[min(a, b) : max(a, b)]) > least
-        for a, b in ((getattr(old, name), getattr(new, name)) for name in store.CUT_NAMES)
-    )
+    pairs = zip(store.numbers_of(old), store.numbers_of(new), strict=True)
+    return any(sum(total[min(a, b) : max(a, b)]) > least for a, b in pairs)
 
 
-def cut_offs_write(
-    version: int, cuts: Cuts | None, ties: Ties, *, at_ms: int, complete: bool, policy_version: int
-) -> Write:
+def cut_offs_write(new: store.CutOffs, ties: Ties) -> Write:
     """Return the write of one row of ``cut_offs``."""
-    values = [0] * len(store.CUT_NAMES) if cuts is None else [getattr(cuts, name) for name in store.CUT_NAMES]
-    row = (version, at_ms, complete, *ties, policy_version, *values)
+    numbers = None if new.cuts is None else store.array_literal(store.numbers_of(new.cuts))
+    tied = store.array_literal(ties.tied)
+    row = (new.version, new.at_ms, new.complete, ties.active, tied, new.policy_version, numbers)
     return Write(store.INSERT_CUT_OFFS, store.columns([row]))

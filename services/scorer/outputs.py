@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from schemas.events import CutOffsComputed, TierChanged, TimeReached
+from schemas.events import CutOffsComputed, ReferralMade, TierChanged, TimeReached
 from schemas.times import from_ms, to_ms
-from schemas.topics import CHURN_WARNINGS, CUT_OFFS, TIER_CHANGES
+from schemas.topics import CHURN_WARNINGS, CUT_OFFS, REFERRALS, TIER_CHANGES
 from schemas.wire import encode
 from services.lanes.work import LaneTime, Message
 from services.scorer.core.cuts import Ties
 from services.scorer.core.draft import Effect
 from services.scorer.core.identity import output_id
+from services.scorer.records import partition_of
 from services.scorer.store import CutOffs
 
 
-def message_of(effect: Effect, lane: int) -> Message:
-    """Return a tier change, a warning or its end, on the partition of its customer."""
+def message_of(effect: Effect, lane: int, lanes: int) -> Message:
+    """Return a tier change, a warning or its end on the partition of its customer, a referral on its own."""
+    if isinstance(effect, ReferralMade):
+        lane = partition_of(effect.customer_id, lanes)  # the referrer's, who may be anywhere
+        key = effect.customer_id.encode()
+        return Message(REFERRALS.name, lane, key, encode(effect), to_ms(effect.occurred_at))
     topic = TIER_CHANGES if isinstance(effect, TierChanged) else CHURN_WARNINGS
     key = effect.customer_id.encode()
     return Message(topic.name, lane, key, encode(effect), to_ms(effect.occurred_at))
@@ -28,8 +33,7 @@ def cut_offs_message(cut_offs: CutOffs, ties: Ties) -> Message:
         version=cut_offs.version,
         active=ties.active,
         cut_offs=cut_offs.cuts,
-        tied_high=ties.tied_high,
-        tied_low=ties.tied_low,
+        tied=ties.tied,
     )
     return Message(CUT_OFFS.name, 0, None, encode(event), cut_offs.at_ms)
 

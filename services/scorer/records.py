@@ -8,7 +8,10 @@ from typing import Final
 
 from aiokafka.partitioner import murmur2
 
-from schemas.events import CampaignResponded, Input, ProductBrowsed, PurchaseRecorded
+from schemas.events import (
+    Input,
+    PurchaseCorrected,
+)
 from schemas.times import MINUTE_MS, to_ms
 from schemas.wire import HEADERS_MAX, KEY_BYTES_MAX, Reason, Refused, decode
 from services.lanes.work import DeadLetter, Record
@@ -29,9 +32,11 @@ def read(records: Iterable[Record], *, wall_ms: int) -> Intake:
     intake = Intake()
     for record in records:
         try:
-            intake.events.append((record, event_of(record, wall_ms=wall_ms)))
+            event = event_of(record, wall_ms=wall_ms)
         except Refused as refused:
             intake.dead_letters.append(dead_letter(record, refused))
+            continue
+        intake.events.append((record, event))
     return intake
 
 
@@ -46,15 +51,24 @@ def event_of(record: Record, *, wall_ms: int) -> Input:
     if record.key is not None and len(record.key) > KEY_BYTES_MAX:
         raise Refused(Reason.SIZE, f"the key has {len(record.key)} bytes, more than {KEY_BYTES_MAX}")
     event = decode(record.topic, record.value)
-    if not isinstance(event, PurchaseRecorded | ProductBrowsed | CampaignResponded):
+    if not isinstance(event, Input):
         raise Refused(
             Reason.VERSION, "time-reached.v1 is written by replays, and this lane follows the wall clock"
         )
     if record.key != event.customer_id.encode():
         raise Refused(Reason.KEY, "the record's key is not its customer_id")
-    if wall_ms and to_ms(event.occurred_at) > wall_ms + FUTURE_MS_MAX:
-        raise Refused(Reason.TIME, "the event is dated more than 10 minutes after the wall clock")
+    if wall_ms:
+        _refuse_future(event, wall_ms + FUTURE_MS_MAX)
     return event
+
+
+def _refuse_future(event: Input, latest_ms: int) -> None:
+    if to_ms(event.occurred_at) > latest_ms:
+        raise Refused(Reason.TIME, "the event is dated more than 10 minutes after the wall clock")
+    if not isinstance(event, PurchaseCorrected) or event.purchase is None:
+        return
+    if to_ms(event.purchase.occurred_at) > latest_ms:
+        raise Refused(Reason.TIME, "the purchase is dated more than 10 minutes after the wall clock")
 
 
 def partition_of(customer_id: str, partitions: int) -> int:

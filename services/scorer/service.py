@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from schemas.topics import SCORER_INPUTS
 from services.lanes.work import LaneRow
 from services.scorer import crowd, store
-from services.scorer.core.policy import Policy
-from services.scorer.work import NO_CUT_OFFS, Board, ScorerWork
+from services.scorer.book import NO_CUT_OFFS, Board, Book
+from services.scorer.catalogue import Catalogue, Shelf
+from services.scorer.census import Census
+from services.scorer.store import CutOffs
+from services.scorer.switch import Policies, Rescoring
+from services.scorer.work import ScorerWork
 
 
 class ScorerService:
@@ -18,34 +20,43 @@ class ScorerService:
 
     name = "scorer"
     topics = tuple(topic.name for topic in SCORER_INPUTS)
-    first_versions: tuple[int, ...] = (
-        0,
-        1,
-        0,
-    )  # cut-offs in force, policy, cut-offs that every customer was brought under
+    # Cut-offs in force, policy, cut-offs that every customer was brought under, policy counted beforehand,
+    # products.
+    first_versions: tuple[int, ...] = (0, 1, 0, 1, 0)
     numbered_inputs = False
     locks_rows = False  # a lane's customers are changed by nobody else
 
     def __init__(self) -> None:
         """Start with an empty board."""
         self.board = Board()
+        self.policies = Policies()
+        self.catalogue = Catalogue()
 
     async def open(self, connection: Any, row: LaneRow) -> ScorerWork:
         """Load the lane's policy, cut-offs and histogram."""
-        body = await connection.fetchval(store.POLICY, row.versions[1])
-        if body is None:
-            raise RuntimeError(f"policy version {row.versions[1]} is missing: run tierstream migrate")
-        in_force = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[0])
-        swept = await connection.fetchrow(store.CUT_OFFS_OF, row.versions[2])
+        in_force_version, policy_version, swept_version, counted, products = row.versions
+        in_force = await self._cut_offs(connection, in_force_version)
         # All of them: lanes that this worker gave up must not be waited for. Who saved saves again.
         self.board.barriers.clear()
         return ScorerWork(
-            board=self.board,
+            book=Book(self.board, row.lanes, self.policies, in_force.version),
             lane=row.lane,
             lanes=row.lanes,
-            policy=Policy.from_json(msgspec.json.decode(body)),
-            policy_version=row.versions[1],
-            in_force=NO_CUT_OFFS if in_force is None else store.cut_offs_of(in_force),
-            swept=NO_CUT_OFFS if swept is None else store.cut_offs_of(swept),
+            policy=await self.policies.get(connection, policy_version),
+            policy_version=policy_version,
+            in_force=in_force,
+            swept=await self._cut_offs(connection, swept_version),
             histogram=await crowd.load_histogram(connection, row.lane),
+            policies=self.policies,
+            rescoring=Rescoring(row.lane, self.policies, counted),
+            census=Census(row.lane),
+            shelf=Shelf(
+                self.catalogue, products, began=row.clock_ms > 0 and not (row.complete and row.settled)
+            ),
         )
+
+    async def _cut_offs(self, connection: Any, version: int) -> CutOffs:
+        row = await connection.fetchrow(store.CUT_OFFS_OF, version)
+        if row is None:
+            return NO_CUT_OFFS
+        return store.cut_offs_of(row, await self.policies.get(connection, row[4]))

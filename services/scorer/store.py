@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.events import ChurnCleared, ChurnWarned, TierChanged
+from schemas.events import ChurnCleared, ChurnWarned, CutPoint, TierChanged
 from schemas.times import to_ms
 from services.lanes.work import Write
 from services.scorer.core.cuts import Cuts, band_of
 from services.scorer.core.draft import Effect, Step
+from services.scorer.core.policy import Policy
 from services.scorer.core.state import State, encode_state
 
+SMALLINT_MAX: Final = 32_767  # above every score
 BATCH: Final = 2000  # customers a timer pass or a sweep takes in one turn
 
-TOUCHED: Final = (
-    "SELECT customer_id, lane, state, next_due_ms FROM customers WHERE customer_id = ANY($1::text[])"
-)
+TOUCHED: Final = """
+SELECT customer_id, lane, state, next_due_ms, policy_version FROM customers
+WHERE customer_id = ANY($1::text[])"""
 DUE: Final = """
-SELECT customer_id, lane, state, next_due_ms FROM customers
+SELECT customer_id, lane, state, next_due_ms, policy_version FROM customers
 WHERE lane = $1 AND next_due_ms <= $2 ORDER BY next_due_ms LIMIT $3"""
-# Who would move, or must be told when a dwell ends, under new cut-offs. The band finds them by index;
-# a wanted downgrade that is held back by the dwell counts only until its timer is set.
+# Who would move, or must be told when a dwell ends, under new cut-offs: above the edge over his level or
+# below the one under it. The band finds them by index; a wanted downgrade that is held back by the dwell
+# counts only until its timer is set.
 CONCERNED: Final = """
-SELECT customer_id, lane, state, next_due_ms FROM customers
-WHERE lane = $1 AND band = ANY($2::smallint[]) AND (
-  (ranked_tier <> 'high_value' AND score >= $3)
-  OR (ranked_tier = 'at_risk' AND score >= $6)
-  OR (((ranked_tier = 'high_value' AND score < $4) OR (ranked_tier = 'regular' AND score < $5 AND score < $3))
-      AND (ranked_since_ms + $7 <= $8 OR next_due_ms IS NULL OR next_due_ms > ranked_since_ms + $7)))
-LIMIT $9"""
+SELECT c.customer_id, c.lane, c.state, c.next_due_ms, c.policy_version FROM customers c
+JOIN unnest($3::text[], $4::int[], $5::int[]) AS level(name, enter, leave) ON c.ranked_tier = level.name
+WHERE c.lane = $1 AND c.band = ANY($2::smallint[]) AND (c.score >= level.enter
+  OR (c.score < level.leave AND (c.ranked_since_ms + $6 <= $7
+      OR c.next_due_ms IS NULL OR c.next_due_ms > c.ranked_since_ms + $6)))
+LIMIT $8"""
+# Who is still as another policy left him; every one of them is written, so the same question ends.
+UNSCORED: Final = """
+SELECT customer_id, lane, state, next_due_ms, policy_version FROM customers
+WHERE lane = $1 AND policy_version <> $2 LIMIT $3"""
+EVERYBODY: Final = """
+SELECT customer_id, state FROM customers WHERE lane = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3"""
+NEWEST_POLICY: Final = "SELECT max(version) FROM policies"
+RESCORED: Final = "SELECT lane, counts FROM rescored_histograms WHERE policy_version = $1"
+ALL_SWITCHED: Final = """
+SELECT bool_and(versions[3] >= $1) AND count(*) = $2 FROM lanes WHERE service = 'scorer'"""
 POLICY: Final = "SELECT body FROM policies WHERE version = $1"
+NEWEST_PRODUCTS: Final = "SELECT max(version) FROM products"
+PRODUCTS_OF: Final = """
+SELECT DISTINCT ON (sku) sku, body FROM products WHERE sku = ANY($1::text[]) AND version <= $2
+ORDER BY sku, version DESC"""
 HISTOGRAM: Final = "SELECT seq, at_ms, complete, counts FROM histograms WHERE lane = $1"
 MOVES_AFTER: Final = """
 SELECT note FROM lane_log WHERE service = 'scorer' AND lane = $1 AND seq > $2 ORDER BY seq"""
 ALL_HISTOGRAMS: Final = "SELECT lane, counts FROM histograms ORDER BY lane"
 HISTOGRAMS_AT: Final = "SELECT count(*) FROM histograms WHERE at_ms = $1 AND complete = $2"
 CUT_OFFS_AFTER: Final = """
-SELECT version, at_ms, complete, cuts FROM cut_offs WHERE version > $1 ORDER BY version DESC LIMIT 1"""
-CUT_OFFS_OF: Final = "SELECT version, at_ms, complete, cuts FROM cut_offs WHERE version = $1"
+SELECT version, at_ms, complete, cuts, policy_version FROM cut_offs WHERE version > $1 ORDER BY version DESC LIMIT 1"""
+CUT_OFFS_OF: Final = "SELECT version, at_ms, complete, cuts, policy_version FROM cut_offs WHERE version = $1"
 
 _CUSTOMER_COLUMNS: Final = (
     ("customer_id", "text"),
@@ -55,6 +71,7 @@ _CUSTOMER_COLUMNS: Final = (
     ("tier_since_ms", "bigint"),
     ("next_due_ms", "bigint"),
     ("revision", "bigint"),
+    ("policy_version", "int"),
 )
 _names = ", ".join(name for name, _ in _CUSTOMER_COLUMNS)
 _values = ", ".join(f"v.{name}" for name, _ in _CUSTOMER_COLUMNS)
@@ -70,28 +87,31 @@ INSERT_TIER_CHANGES: Final = """INSERT INTO tier_changes (lane, seq, customer_id
   current, ranked_previous, ranked_current, cause, causation_id, proof)
   SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::bigint[], {}::bigint[], {}::text[], {}::text[],
   {}::text[], {}::text[], {}::text[], {}::text[], {}::bytea[]) AS v"""
-INSERT_WARNINGS: Final = """INSERT INTO warnings (lane, seq, customer_id, rule, started_ms, severity, evidence,
-  ended_ms, ended_by)
-  SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::text[], {}::bigint[], {}::text[], {}::bytea[],
-  {}::bigint[], {}::text[]) AS v"""
+INSERT_WARNINGS: Final = """INSERT INTO warnings (lane, seq, customer_id, rule, started_ms, kind, severity,
+  evidence, ended_ms, ended_by)
+  SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::text[], {}::bigint[], {}::text[], {}::text[],
+  {}::bytea[], {}::bigint[], {}::text[]) AS v"""
 END_WARNINGS: Final = """UPDATE warnings w SET ended_ms = v.ended_ms, ended_by = v.ended_by
   FROM fence, unnest({}::text[], {}::text[], {}::bigint[], {}::bigint[], {}::text[])
   AS v(customer_id, rule, started_ms, ended_ms, ended_by)
   WHERE w.customer_id = v.customer_id AND w.rule = v.rule AND w.started_ms = v.started_ms"""
-SAVE_HISTOGRAM: Final = """INSERT INTO histograms (lane, seq, at_ms, complete, active, counts)
-  SELECT $2, fence.seq, v.* FROM fence, unnest({}::bigint[], {}::boolean[], {}::int[], {}::bytea[]) AS v
+SAVE_HISTOGRAM: Final = """INSERT INTO histograms (lane, seq, at_ms, complete, active, counts,
+  policy_version) SELECT $2, fence.seq, v.* FROM fence,
+  unnest({}::bigint[], {}::boolean[], {}::int[], {}::bytea[], {}::int[]) AS v
   ON CONFLICT (lane) DO UPDATE SET seq = excluded.seq, at_ms = excluded.at_ms,
-  complete = excluded.complete, active = excluded.active, counts = excluded.counts"""
-INSERT_CUT_OFFS: Final = """INSERT INTO cut_offs (seq, version, at_ms, complete, active, tied_high, tied_low,
-  policy_version, cuts)
-  SELECT fence.seq, v.version, v.at_ms, v.complete, v.active, v.tied_high, v.tied_low, v.policy,
-  CASE WHEN v.active > 0 THEN ARRAY[v.a, v.b, v.c, v.d, v.e, v.f] END
-  FROM fence, unnest({}::bigint[], {}::bigint[], {}::boolean[], {}::int[], {}::int[], {}::int[], {}::int[],
-  {}::int[], {}::int[], {}::int[], {}::int[], {}::int[], {}::int[])
-  AS v(version, at_ms, complete, active, tied_high, tied_low, policy, a, b, c, d, e, f)"""
-
-
-CUT_NAMES: Final = Cuts.__struct_fields__  # the order of the column ``cuts``
+  complete = excluded.complete, active = excluded.active, counts = excluded.counts,
+  policy_version = excluded.policy_version"""
+SAVE_RESCORED: Final = """INSERT INTO rescored_histograms (lane, policy_version, at_ms, active, counts)
+  SELECT $2, v.* FROM fence, unnest({}::int[], {}::bigint[], {}::int[], {}::bytea[]) AS v
+  ON CONFLICT (lane, policy_version) DO UPDATE SET at_ms = excluded.at_ms, active = excluded.active,
+  counts = excluded.counts"""
+SAVE_CENSUS: Final = """INSERT INTO rfm_counts (lane, counted_ms, counts)
+  SELECT $2, v.* FROM fence, unnest({}::bigint[], {}::bytea[]) AS v
+  ON CONFLICT (lane) DO UPDATE SET counted_ms = excluded.counted_ms, counts = excluded.counts"""
+INSERT_CUT_OFFS: Final = """INSERT INTO cut_offs (seq, version, at_ms, complete, active, tied, policy_version,
+  cuts) SELECT fence.seq, v.version, v.at_ms, v.complete, v.active, v.tied::int[], v.policy, v.cuts::int[]
+  FROM fence, unnest({}::bigint[], {}::bigint[], {}::boolean[], {}::int[], {}::text[], {}::int[], {}::text[])
+  AS v(version, at_ms, complete, active, tied, policy, cuts)"""
 
 
 class CutOffs(NamedTuple):
@@ -101,12 +121,35 @@ class CutOffs(NamedTuple):
     at_ms: int
     complete: bool
     cuts: Cuts | None
+    policy_version: int = 1
 
 
-def cut_offs_of(row: Any) -> CutOffs:
-    """Return a row of ``cut_offs`` as the core takes it."""
-    cuts = None if row[3] is None else Cuts(**dict(zip(CUT_NAMES, row[3], strict=True)))
-    return CutOffs(row[0], row[1], row[2], cuts)
+def cut_offs_of(row: Any, policy: Policy) -> CutOffs:
+    """Return a row of ``cut_offs`` as the core takes it.
+
+    Args:
+        row: version, at_ms, complete, cuts, policy_version.
+        policy: the one that the cuts were computed under; its levels name the edges.
+    """
+    cuts = None if row[3] is None else Cuts(points=tuple(_points(row[3], policy)))
+    return CutOffs(row[0], row[1], row[2], cuts, row[4])
+
+
+def _points(flat: Sequence[int], policy: Policy) -> Iterator[CutPoint]:
+    """Yield the edges, the best first: three numbers each."""
+    for index in range(len(flat) // 3):
+        enter, plain, leave = flat[3 * index : 3 * index + 3]
+        yield CutPoint(above=policy.tiers.names[index], enter=enter, plain=plain, leave=leave)
+
+
+def numbers_of(cuts: Cuts) -> list[int]:
+    """Return the cuts as the column ``cuts`` holds them."""
+    return [number for point in cuts.points for number in (point.enter, point.plain, point.leave)]
+
+
+def array_literal(numbers: Iterable[int]) -> str:
+    """Return an ``int[]`` as text: arrays of different lengths can't travel in one array."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 @dataclass(slots=True)
@@ -118,6 +161,7 @@ class Held:
     state: State | None
     stored: bool = False
     stored_due_ms: int | None = None
+    policy_version: int = 1  # that the state was brought to
     changed: bool = False
     moved: tuple[int | None, int | None] = (None, None)  # histogram bins before the turn and after it
 
@@ -141,17 +185,19 @@ class Rows:
     customers: list[Held] = field(default_factory=list)
     tier_changes: list[TierChanged] = field(default_factory=list)
     warned: dict[tuple[str, str, int], ChurnWarned] = field(default_factory=dict)
-    ended: dict[tuple[str, str, int], ChurnCleared] = field(default_factory=dict)
+    ended: dict[tuple[str, str, int], ChurnCleared | None] = field(default_factory=dict)  # None: open again
 
     def add(self, effects: Iterable[Effect]) -> None:
         """Note the effects of one step, in order."""
         for effect in effects:
             if isinstance(effect, TierChanged):
                 self.tier_changes.append(effect)
+            elif isinstance(effect, ChurnWarned) and effect.again:
+                self.ended[effect.customer_id, effect.rule, to_ms(effect.occurred_at)] = None
             elif isinstance(effect, ChurnWarned):
-                self.warned[effect.customer_id, effect.rule.value, to_ms(effect.occurred_at)] = effect
-            else:
-                self.ended[effect.customer_id, effect.rule.value, to_ms(effect.started_at)] = effect
+                self.warned[effect.customer_id, effect.rule, to_ms(effect.occurred_at)] = effect
+            elif isinstance(effect, ChurnCleared):
+                self.ended[effect.customer_id, effect.rule, to_ms(effect.started_at)] = effect
 
     def writes(self, due_of: Callable[[Held], int | None]) -> list[Write]:
         """Return the turn's writes; ``due_of`` gives the due instant to store."""
@@ -159,11 +205,7 @@ class Rows:
         old = [_customer_row(held, due_of(held)) for held in self.customers if held.stored]
         tiers = [_tier_row(change) for change in self.tier_changes]
         raised = [_warning_row(key, warned, self.ended.get(key)) for key, warned in self.warned.items()]
-        closed = [
-            (*key, to_ms(ended.occurred_at), ended.cause.value)
-            for key, ended in self.ended.items()
-            if key not in self.warned
-        ]
+        closed = [(*key, *_end(ended)) for key, ended in self.ended.items() if key not in self.warned]
         return [
             Write(sql, columns(rows))
             for sql, rows in (
@@ -187,7 +229,7 @@ def _customer_row(held: Held, due_ms: int | None) -> tuple[Any, ...]:
     return (
         *(held.customer_id, encode_state(state), state.score, band_of(state.score), state.orders > 0),
         *(state.ranked, state.ranked_since_ms, state.tier, state.tier_since_ms),
-        *(due_ms, state.revision),
+        *(due_ms, state.revision, held.policy_version),
     )
 
 
@@ -202,5 +244,8 @@ def _tier_row(change: TierChanged) -> tuple[Any, ...]:
 def _warning_row(
     key: tuple[str, str, int], warned: ChurnWarned, ended: ChurnCleared | None
 ) -> tuple[Any, ...]:
-    end = (None, None) if ended is None else (to_ms(ended.occurred_at), ended.cause.value)
-    return (*key, warned.severity, msgspec.json.encode(warned.evidence), *end)
+    return (*key, warned.kind, warned.severity, msgspec.json.encode(warned.evidence), *_end(ended))
+
+
+def _end(ended: ChurnCleared | None) -> tuple[int | None, str | None]:
+    return (None, None) if ended is None else (to_ms(ended.occurred_at), ended.cause.value)

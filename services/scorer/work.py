@@ -14,39 +14,34 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.events import ChurnCleared, ReferralMade
 from schemas.wire import Reason, Refused
 from services.lanes.work import LaneTime, Message, Record, Turn
 from services.scorer import crowd, records, store
+from services.scorer.book import Book
+from services.scorer.catalogue import Catalogue, Shelf
+from services.scorer.census import Census
 from services.scorer.core.advance import adopt, advance, settle
-from services.scorer.core.cuts import Histogram, bands_moved, count_move
+from services.scorer.core.cuts import Histogram, bands_moved, count_move, empty_histogram
 from services.scorer.core.draft import Moment, Step
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.policy import Policy
+from services.scorer.core.products import skus_of
+from services.scorer.core.rescore import rescore
 from services.scorer.core.state import decode_state
-from services.scorer.outputs import cut_offs_message, message_of, time_marks
+from services.scorer.outputs import message_of, time_marks
 from services.scorer.store import CutOffs, Held, Rows
+from services.scorer.switch import Policies, Rescoring
 
-LOOK_SECONDS: Final = 0.05  # between two looks at what other workers wrote
 HISTOGRAM_SECONDS: Final = 1.0
 COMPUTE_SECONDS: Final = 1.0  # at most one version of cut-offs a second
-
-
-@dataclass(slots=True)
-class Board:
-    """What the lanes of one worker tell each other, so that they need not ask PostgreSQL in a loop."""
-
-    barriers: dict[int, tuple[int, bool]] = field(default_factory=dict)  # lane -> histogram saved at
-    latest: CutOffs | None = None
-
-
-NO_CUT_OFFS: Final = CutOffs(version=0, at_ms=0, complete=False, cuts=None)
 
 
 @dataclass(slots=True)
 class ScorerWork:
     """One lane of customers. Its memory changes only when a turn was committed."""
 
-    board: Board
+    book: Book
     lane: int
     lanes: int
     policy: Policy
@@ -54,9 +49,12 @@ class ScorerWork:
     in_force: CutOffs
     swept: CutOffs  # every customer of the lane was brought under these
     histogram: Histogram
+    policies: Policies
+    rescoring: Rescoring
+    census: Census
+    shelf: Shelf = field(default_factory=lambda: Shelf(Catalogue()))
     _saved: float = 0.0  # when the histogram was last saved, monotonic
     _dirty: bool = False
-    _looked: float = 0.0
     _computed: float = 0.0
 
     # -- records ------------------------------------------------------------------------------------
@@ -64,16 +62,26 @@ class ScorerWork:
     async def chunk(self, connection: Any, records_: Sequence[Record], time: LaneTime, seq: int) -> Turn:
         """Apply records in order; whatever is no event, or can't be one here, becomes a dead letter."""
         intake = records.read(records_, wall_ms=time.wall_ms)
+        products = None if time.live else await self.shelf.first(connection)
         moment = self._moment(time, seq, self.in_force)
+        if self.policy.needs_products:
+            skus = skus_of(event for _, event in intake.events)
+            found = await self.shelf.look_up(connection, skus, products)
+            moment = msgspec.structs.replace(moment, products=found)
         held = await self._held(connection, {event.customer_id for _, event in intake.events})
         rows, outputs = Rows(), []
         for record, event in intake.events:
+            if event.customer_id in self.policy.anonymous_ids:
+                continue
             customer = held.get(event.customer_id) or self._newcomer(event.customer_id)
             try:
                 self._refuse_strangers(customer)
                 if self.swept.version < self.in_force.version and customer.state is not None:
-                    outputs += self._bring_under(customer, moment, rows)  # the sweep has not come here yet
-                outputs += self._take(customer, advance(customer.state, event, moment, self.policy), rows)
+                    # The sweep has not come here yet.
+                    outputs += await self._bring_under(connection, customer, moment, rows)
+                outputs += self._take(
+                    customer, advance(customer.state, event, moment, self.policy), rows, live=time.live
+                )
             except Refused as refused:
                 intake.dead_letters.append(records.dead_letter(record, refused))
                 continue
@@ -82,7 +90,12 @@ class ScorerWork:
         turn = self._turn("chunk", rows, outputs, moment)
         turn.dead_letters = intake.dead_letters
         turn.applied = len(records_) - len(intake.dead_letters)
-        return turn
+        return turn if products is None else self._adopt(turn, products)
+
+    def _adopt(self, turn: Turn, products: int) -> Turn:
+        """Let the lane go over to another version of the products with this turn."""
+        versions = self._versions(self.in_force, swept=self.swept)
+        return self.shelf.adopt(turn, products, others=versions[:-1])
 
     def _refuse_strangers(self, customer: Held) -> None:
         if customer.lane != self.lane:
@@ -94,16 +107,21 @@ class ScorerWork:
 
     def _newcomer(self, customer_id: str) -> Held:
         """Return somebody never seen; where he belongs is for the key to say, as no row says it yet."""
-        return Held(customer_id, records.partition_of(customer_id, self.lanes), None)
+        lane = records.partition_of(customer_id, self.lanes)
+        return Held(customer_id, lane, None, policy_version=self.policy_version)
 
     # -- time and the crowd -------------------------------------------------------------------------
 
     async def tend(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Fire what is due, bring customers under new cut-offs, and settle a replay's instants."""
+        # First of all: they were loaded before the purchases that wait.
+        products = await self.shelf.due(connection, barrier=time.barrier)
+        if products is not None:
+            return self._adopt(Turn(kind="products"), products)
         if self.swept.version < self.in_force.version:
             return await self._sweep(connection, time, seq, self.in_force)
         # A lane that waits for the others is asked again and again; what was due has fired before.
-        waits = time.barrier and self.board.barriers.get(self.lane) == (time.now_ms, time.complete)
+        waits = time.barrier and self.book.board.barriers.get(self.lane) == (time.now_ms, time.complete)
         turn = None if waits else await self._fire(connection, time, seq)
         if turn is not None:
             return turn
@@ -133,15 +151,13 @@ class ScorerWork:
         rows, outputs = Rows(), []
         for row in concerned:
             customer = _held(row)
-            outputs += self._bring_under(customer, moment, rows)
+            outputs += await self._bring_under(connection, customer, moment, rows)
             rows.customers.append(customer)
         finished = len(concerned) < store.BATCH
         if finished and time.barrier:
             outputs += time_marks(self.lane, time)
         turn = self._turn("sweep", rows, outputs, moment)
-        turn.versions = (
-            target.version, self.policy_version, target.version if finished else self.swept.version
-        )  # fmt: skip
+        turn.versions = self._versions(target, swept=target if finished else self.swept)
         turn.settled = finished and time.barrier
         counted = turn.on_commit
 
@@ -155,20 +171,54 @@ class ScorerWork:
         turn.on_commit = committed
         return turn
 
-    def _bring_under(self, customer: Held, moment: Moment, rows: Rows) -> list[Message]:
-        """Let time pass under the cuts that the customer knows, then bring him under those of ``moment``."""
-        known = msgspec.structs.replace(moment, cuts=self.swept.cuts, cut_offs_version=self.swept.version)
-        outputs = self._take(customer, settle(customer.known, known, self.policy), rows)
-        return outputs + self._take(customer, adopt(customer.known, moment, self.policy), rows)
+    async def _bring_under(
+        self, connection: Any, customer: Held, moment: Moment, rows: Rows
+    ) -> list[Message]:
+        """Let time pass under what the customer knows, then bring him under the cuts of ``moment``.
+
+        Somebody whom another policy scored is rescored, and nobody is alerted for where he was already:
+        only warnings that are over are told.
+        """
+        if self.swept.policy_version != self.policy_version == customer.policy_version:
+            return []  # rescored under these cuts already, and those before are another ladder's
+        known = msgspec.structs.replace(
+            moment,
+            cuts=self.swept.cuts,
+            cut_offs_version=self.swept.version,
+            policy_version=customer.policy_version,
+        )
+        if customer.policy_version == self.policy_version:
+            outputs = self._take(customer, settle(customer.known, known, self.policy), rows)
+            return outputs + self._take(customer, adopt(customer.known, moment, self.policy), rows)
+        old = await self.policies.get(connection, customer.policy_version)
+        outputs = self._take(customer, settle(customer.known, known, old), rows)
+        step = rescore(customer.known, moment, self.policy)
+        customer.policy_version = self.policy_version
+        cleared = {effect.event_id for effect in step.effects if isinstance(effect, ChurnCleared)}
+        told = zip(self._take(customer, step, rows), step.effects, strict=True)
+        customer.moved = step.moved  # the histogram is another one, and he was not in it
+        return outputs + [message for message, effect in told if effect.event_id in cleared]
+
+    def _versions(self, in_force: CutOffs, *, swept: CutOffs) -> tuple[int, ...]:
+        """Return the lane's versions as its row keeps them."""
+        counted = self.rescoring.through
+        return in_force.version, self.policy_version, swept.version, counted, self.shelf.version
 
     async def _concerned(self, connection: Any, moment: Moment) -> list[Any]:
+        if self.swept.policy_version != self.policy_version:
+            unscored: list[Any] = await connection.fetch(
+                store.UNSCORED, self.lane, self.policy_version, store.BATCH
+            )
+            return unscored
         cuts, bands = moment.cuts, bands_moved(self.swept.cuts, moment.cuts)
-        if cuts is None or not bands:
+        if cuts is None or not bands or self.policy.tiers.is_fixed:
             return []
+        above = [store.SMALLINT_MAX, *(point.enter for point in cuts.points)]
+        below = [*(point.leave for point in cuts.points), 0]
         found: list[Any] = await connection.fetch(
             store.CONCERNED,
-            *(self.lane, bands, cuts.high_18, cuts.high_22, cuts.low_18, cuts.low_22),
-            *(self.policy.dwell_ms, moment.now_ms, store.BATCH),
+            *(self.lane, bands, list(self.policy.tiers.names), above, below),
+            *(self.policy.tiers.dwell_ms, moment.now_ms, store.BATCH),
         )
         return found
 
@@ -177,72 +227,63 @@ class ScorerWork:
         instant = (time.now_ms, time.complete)
         if (self.in_force.at_ms, self.in_force.complete) == instant:  # adopted; only the word is missing
             return Turn(kind="settle", outbox=time_marks(self.lane, time), settled=True)
-        if self.board.barriers.get(self.lane) != instant:
+        if self.book.board.barriers.get(self.lane) != instant:
             return self._save_in(Turn(kind="settle"), time, [])
-        latest = self.board.latest
+        latest = self.book.board.latest
         if latest is not None and (latest.at_ms, latest.complete) == instant:
             return await self._sweep(connection, time, seq, latest)
-        must_know = self.lane == 0 and await self._all_there(connection, instant)
-        latest = await self._newest(connection, at_once=must_know)
+        must_know = self.lane == 0 and await self.book.all_there(connection, instant)
+        latest = await self.book.newest(connection, self.in_force, at_once=must_know)
         if (latest.at_ms, latest.complete) == instant:
             return await self._sweep(connection, time, seq, latest)
-        return await self._compute(connection, time, latest, always=True) if must_know else None
-
-    async def _all_there(self, connection: Any, instant: tuple[int, bool]) -> bool:
-        if any(reached != instant for reached in self.board.barriers.values()):
-            return False
-        return int(await connection.fetchval(store.HISTOGRAMS_AT, *instant)) == self.lanes
+        if not must_know:
+            return None
+        return await self.book.compute(connection, time, latest, self.policy, always=True)
 
     async def _live(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Now and then: adopt cut-offs that were written, write those that moved, save the histogram.
 
         In this order: under load a histogram is dirty again at once, and nothing may starve behind it.
         """
-        latest = await self._newest(connection, at_once=self.lane == 0)
+        latest = await self.book.newest(connection, self.in_force, at_once=self.lane == 0)
+        if latest.policy_version != self.policy_version and latest.version > self.in_force.version:
+            return await self._switch(connection, time, latest)
         if latest.version > self.in_force.version:
             return await self._sweep(connection, time, seq, latest)
+        moment = self._moment(time, seq, self.in_force)
+        turn = await self.rescoring.next_turn(connection, moment, self.policy_version)
+        if turn is not None:
+            if turn.writes:  # through: the lane's row says so
+                before = self._versions(self.in_force, swept=self.swept)
+                turn.versions = (*before[:3], self.rescoring.target, *before[4:])
+            return turn
         now = clock.monotonic()
         if self.lane == 0 and now - self._computed >= COMPUTE_SECONDS:
             self._computed = now
-            turn = await self._compute(connection, time, latest, always=False)
+            target = self.rescoring.through
+            if target > self.policy_version:
+                turn = await self.book.compute_switch(connection, time, latest, target)
+            if turn is None:
+                turn = await self.book.compute(connection, time, latest, self.policy, always=False)
             if turn is not None:
                 return turn
         if self._dirty and now - self._saved >= HISTOGRAM_SECONDS:
             return self._save_in(Turn(kind="histogram"), time, [])
-        return None
+        return await self.census.next_turn(connection, time.now_ms, self.policy)
 
-    async def _newest(self, connection: Any, *, at_once: bool) -> CutOffs:
-        """Return the newest cut-offs known; asks PostgreSQL now and then, or ``at_once``."""
-        now = clock.monotonic()
-        if at_once or now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            row = await connection.fetchrow(store.CUT_OFFS_AFTER, self.in_force.version)
-            if row is not None:
-                self.board.latest = store.cut_offs_of(row)
-        latest = self.board.latest
-        return self.in_force if latest is None or latest.version < self.in_force.version else latest
+    async def _switch(self, connection: Any, time: LaneTime, latest: CutOffs) -> Turn:
+        """Begin to live under another policy: from here on an empty histogram fills as customers are rescored."""
+        policy = await self.policies.get(connection, latest.policy_version)
+        version, empty = latest.policy_version, empty_histogram()
+        save = crowd.save_histogram(empty, at_ms=time.now_ms, complete=time.complete, policy_version=version)
 
-    async def _compute(self, connection: Any, time: LaneTime, last: CutOffs, *, always: bool) -> Turn | None:
-        """Sum all lanes' histograms and write the next version; live only when the cuts moved, or it is time."""
-        total = await crowd.total_histogram(connection)
-        cuts, ties = crowd.new_cut_offs(total, self.policy)
-        old = time.now_ms - last.at_ms >= crowd.VERSION_MS_MAX
-        if not (always or old or crowd.moved_enough(total, last.cuts, cuts)):
-            return None
-        new = CutOffs(last.version + 1, time.now_ms, time.complete, cuts)
-        write = crowd.cut_offs_write(
-            new.version,
-            cuts,
-            ties,
-            at_ms=new.at_ms,
-            complete=new.complete,
-            policy_version=self.policy_version,
-        )
+        def committed() -> None:
+            self.policy, self.policy_version, self.in_force = policy, version, latest
+            self.histogram, self.book.switched = empty, latest.version
 
-        def written() -> None:
-            self.board.latest = new
-
-        return Turn(kind="cut-offs", writes=[write], outbox=[cut_offs_message(new, ties)], on_commit=written)
+        counted = max(version, self.rescoring.through)
+        versions = latest.version, version, self.swept.version, counted, self.shelf.version
+        return Turn(kind="switch", writes=[save], versions=versions, on_commit=committed)
 
     # -- small parts --------------------------------------------------------------------------------
 
@@ -257,13 +298,17 @@ class ScorerWork:
             seq=seq,
         )
 
-    def _take(self, customer: Held, step: Step, rows: Rows) -> list[Message]:
+    def _take(self, customer: Held, step: Step, rows: Rows, *, live: bool = False) -> list[Message]:
         """Take a step's outcome over into the turn; return what is to be published."""
         if step.duplicate:
             return []
         customer.advance(step)
         rows.add(step.effects)
-        return [message_of(effect, self.lane) for effect in step.effects]
+        return [
+            message_of(effect, self.lane, self.lanes)
+            for effect in step.effects
+            if live or not isinstance(effect, ReferralMade)  # a replay has them in its log already
+        ]
 
     def _turn(self, kind: str, rows: Rows, outputs: list[Message], moment: Moment) -> Turn:
         moves = [customer.moved for customer in rows.customers]
@@ -293,7 +338,11 @@ class ScorerWork:
         after = array("I", self.histogram)
         for move in moves:
             count_move(after, move)
-        turn.writes.append(crowd.save_histogram(after, at_ms=time.now_ms, complete=time.complete))
+        turn.writes.append(
+            crowd.save_histogram(
+                after, at_ms=time.now_ms, complete=time.complete, policy_version=self.policy_version
+            )
+        )
         counted = turn.on_commit
 
         def committed() -> None:
@@ -301,11 +350,13 @@ class ScorerWork:
                 counted()
             self._saved, self._dirty = clock.monotonic(), False
             if time.barrier:
-                self.board.barriers[self.lane] = (time.now_ms, time.complete)
+                self.book.board.barriers[self.lane] = (time.now_ms, time.complete)
 
         turn.on_commit = committed
         return turn
 
 
 def _held(row: Any) -> Held:
-    return Held(row[0], row[1], decode_state(row[2]), stored=True, stored_due_ms=row[3])
+    return Held(
+        row[0], row[1], decode_state(row[2]), stored=True, stored_due_ms=row[3], policy_version=row[4]
+    )

@@ -1,4 +1,7 @@
-"""``python -m tests.bench``: two to four minutes, everything on loopback, nothing left behind but ``out/``."""
+"""``python -m tests.bench``: three to five minutes, everything on loopback, nothing left behind but ``out/``.
+
+``--only core`` starts no server and takes about a minute.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from rich.console import Console
 from deploy.local.stack import LocalStack, local_stack
 from deploy.migrate import migrate_database, migrate_topics
 from services.lanes.settings import WorkerSettings
-from tests.bench import ceiling, core, peer, recording, scorer, seeding
-from tests.bench.report import Report, save, show
+from tests.bench import ceiling, core, core_report, peer, recording, scorer, seeding
+from tests.bench.report import Report, save, save_core, show
 from tests.bench.world import LANES, World, make_world
 
 
@@ -24,6 +27,12 @@ def main() -> None:
     options = _options()
     began, console = time.monotonic(), Console(stderr=True)
     gc.disable()  # millions of small objects that stay: collections would only look at them again and again
+    if options.only == "core":
+        options.out.mkdir(parents=True, exist_ok=True)
+        measured = _core(options, console)
+        core_report.show(measured, Console())
+        save_core(measured, options.out / "bench-core.json")
+        return
     console.print(f"making {options.customers:,} customers and {options.events:,} events")
     world = make_world(options.customers, options.events)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -45,6 +54,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--recorded", type=int, default=120_000, help="events of the turns that the ceiling repeats"
     )
+    parser.add_argument("--core-events", type=int, default=40_000, help="events that the core alone scores")
+    parser.add_argument("--only", choices=("core",), help="measure this part alone, without any server")
     parser.add_argument("--out", type=Path, default=Path("out"))
     return parser.parse_args()
 
@@ -69,7 +80,7 @@ def _measure(
     chunk = WorkerSettings().chunk_records_max
     turns = asyncio.run(recording.record(world, events=options.recorded, chunk=chunk))
     bare = asyncio.run(_ceiling(stack, turns, options))
-    console.print("the core alone")
+    measured = _core(options, console)
     return Report(
         customers=options.customers,
         events_published=options.events,
@@ -78,9 +89,14 @@ def _measure(
         ceiling=bare,
         peer=agent,
         alone_events_per_second=round(turns.events / turns.seconds, 1),
-        core=core.run(world, events=40_000),
+        core=measured,
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _core(options: argparse.Namespace, console: Console) -> core.Core:
+    console.print("the core alone")
+    return core.run(customers=options.core_events // 4, events=options.core_events)
 
 
 async def _scorer(

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from schemas.topics import SCORER_INPUTS
 from services.lanes import statement
 from services.lanes.database import open_pool
 from services.lanes.work import LaneRow, Write
@@ -36,7 +37,9 @@ async def run(
     """Write the recorded turns on as many connections as a worker has, again and again, and count for ``seconds``."""
     pool = await open_pool(dsn)
     try:
-        rows = await pool.fetch(statement.TAKE_OVER, "scorer", list(range(LANES)), "ceiling")
+        rows = await pool.fetch(
+            statement.TAKE_OVER, "scorer", list(range(LANES)), "ceiling", len(SCORER_INPUTS)
+        )
         lanes = [_Lane(pool, statement.row_of(row, LANES), recording) for row in rows]
         tasks = [asyncio.create_task(lane.run()) for lane in lanes]
         try:

@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 from services.lanes.work import LaneTime, Record, Turn
 from services.scorer import store
+from services.scorer.book import Board, Book
+from services.scorer.census import Census
 from services.scorer.core.cuts import count_move, empty_histogram
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.state import encode_state
 from services.scorer.store import CutOffs
-from services.scorer.work import Board, ScorerWork
+from services.scorer.switch import Policies, Rescoring
+from services.scorer.work import ScorerWork
 from tests.bench.world import LANES, POLICY, TOPICS, World
 
-Row = tuple[str, int, bytes, int | None]
+Row = tuple[str, int, bytes, int | None, int]
 
 
 class Recorded(NamedTuple):
@@ -59,7 +62,7 @@ class Customers:
             if write.sql == store.UPDATE_CUSTOMERS:
                 ids, states, dues = write.arrays[0], write.arrays[1], write.arrays[9]
                 for customer_id, state, due in zip(ids, states, dues, strict=True):
-                    self._rows[customer_id] = customer_id, self._rows[customer_id][1], state, due
+                    self._rows[customer_id] = customer_id, self._rows[customer_id][1], state, due, 1
 
 
 async def record(world: World, *, events: int, chunk: int) -> Recording:
@@ -92,11 +95,12 @@ def _work(world: World, lane: int) -> ScorerWork:
     crowd = empty_histogram()
     for customer, its_lane in enumerate(world.lane_of):
         if its_lane == lane:
-            count_move(crowd, (None, world.lives[customer % len(world.lives)].state.bin))
+            count_move(crowd, (None, POLICY.bin_of(world.lives[customer % len(world.lives)].state)))
     cut_offs = CutOffs(1, world.begins_ms, complete=False, cuts=world.cuts)
     return ScorerWork(
-        board=Board(), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
-        swept=cut_offs, histogram=crowd,
+        book=Book(Board(), LANES, Policies(), 0), lane=lane, lanes=LANES, policy=POLICY, policy_version=1, in_force=cut_offs,
+        swept=cut_offs, histogram=crowd, policies=Policies(), rescoring=Rescoring(lane, Policies(), 1),
+        census=Census(lane),
     )  # fmt: skip
 
 
@@ -106,7 +110,7 @@ def _rows(world: World, lane: int) -> dict[str, Row]:
         if its_lane == lane:
             state = world.state_of(customer)
             due_ms = next_due_ms(state, POLICY, world.cuts)
-            rows[state.customer_id] = state.customer_id, lane, encode_state(state), due_ms
+            rows[state.customer_id] = state.customer_id, lane, encode_state(state), due_ms, 1
     return rows
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import core_report
 from tests.bench.ceiling import Ceiling
 from tests.bench.core import Core
 from tests.bench.peer import Peer
@@ -70,6 +71,7 @@ def show(report: Report, console: Console) -> None:
     console.print(
         f"states of {report.state_bytes:.0f} bytes; the whole benchmark took {report.seconds:.0f} s"
     )
+    core_report.show(report.core, console)
 
 
 def _rows(report: Report) -> Iterator[tuple[str, ...]]:
@@ -116,11 +118,20 @@ def _workers(one: Outcome) -> str:
 
 def save(report: Report, path: Path) -> None:
     """Write the JSON file."""
+    _write(asdict(report), path)
+
+
+def save_core(core: Core, path: Path) -> None:
+    """Write the JSON file of the core's part alone."""
+    _write({"core": asdict(core)}, path)
+
+
+def _write(measured: dict[str, Any], path: Path) -> None:
     machine: dict[str, Any] = {
         "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine, **asdict(report)}, indent=2) + "\n")
+    path.write_text(json.dumps({"machine": machine, **measured}, indent=2) + "\n")
 
 
 def _rate(value: float) -> str:

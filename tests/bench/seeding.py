@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from services.lanes import statement
 from services.scorer import store
-from services.scorer.core.cuts import count_move, empty_histogram, histogram_to_bytes
+from services.scorer.core.cuts import Cuts, count_move, empty_histogram, histogram_to_bytes
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.state import decode_state
 from services.scorer.store import Held, Rows
@@ -63,19 +63,24 @@ async def _seed_customers(connection: Any, world: World) -> None:
 async def _seed_crowd(connection: Any, world: World) -> None:
     crowds = [empty_histogram() for _ in range(LANES)]
     for customer in range(world.customers):
-        count_move(crowds[world.lane_of[customer]], (None, world.state_of(customer).bin))
+        count_move(crowds[world.lane_of[customer]], (None, POLICY.bin_of(world.state_of(customer))))
     rows = [
         (lane, 0, world.begins_ms, False, sum(crowd), histogram_to_bytes(crowd))
         for lane, crowd in enumerate(crowds)
     ]
     columns = ("lane", "seq", "at_ms", "complete", "active", "counts")
     await connection.copy_records_to_table("histograms", records=rows, columns=columns)
-    cuts = None if world.cuts is None else [getattr(world.cuts, name) for name in store.CUT_NAMES]
+    cuts = None if world.cuts is None else flat(world.cuts)
     await connection.execute(
-        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied_high, tied_low, policy_version,"
-        " seq) VALUES (1, $1, false, $2, $3, 0, 0, 1, 0)",
+        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied, policy_version, seq)"
+        " VALUES (1, $1, false, $2, $3, '{0,0}', 1, 0)",
         *(world.begins_ms, sum(map(sum, crowds)), cuts),
     )
+
+
+def flat(cuts: Cuts) -> list[int]:
+    """Return cuts as the column ``cuts`` holds them: enter, plain and leave of each edge, the best first."""
+    return [cut for one in cuts.points for cut in (one.enter, one.plain, one.leave)]
 
 
 async def copy_database(dsn: str, name: str) -> str:

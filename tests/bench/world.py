@@ -55,6 +55,7 @@ class World:
     cuts: Cuts | None
     begins_ms: int  # the clock of the seeded states
     lane_of: list[int]
+    policy: Policy = POLICY
     log: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
 
     def state_of(self, customer: int) -> State:
@@ -69,14 +70,14 @@ def name_of(customer: int) -> str:
     return f"customer-{customer:07d}"
 
 
-def make_world(customers: int, events: int, *, seed: int = 1) -> World:
-    """Return a world of ``customers`` with a past each, and ``events`` of the last week."""
+def make_world(customers: int, events: int, *, seed: int = 1, policy: Policy = POLICY) -> World:
+    """Return a world of ``customers`` with a past each, and ``events`` of the last week; scored by ``policy``."""
     rng, now_ms = Random(seed), int(time.time() * 1000)
     begins_ms = now_ms - LOG_DAYS * DAY_MS
-    lives = [_life(rng, number, begins_ms) for number in range(min(customers, _LIVES_MAX))]
-    lives, cuts = _ranked(lives, customers, begins_ms)
+    lives = [_life(rng, number, begins_ms, policy) for number in range(min(customers, _LIVES_MAX))]
+    lives, cuts = _ranked(lives, customers, begins_ms, policy)
     lane_of = [partition_of(name_of(customer), LANES) for customer in range(customers)]
-    world = World(lives, customers, cuts, begins_ms, lane_of)
+    world = World(lives, customers, cuts, begins_ms, lane_of, policy)
     world.log.update({(topic, lane): [] for topic in TOPICS for lane in range(LANES)})
     for customer, topic, event in _events(rng, world, events):
         message = Message(customer, event.customer_id.encode(), encode(event))
@@ -84,30 +85,37 @@ def make_world(customers: int, events: int, *, seed: int = 1) -> World:
     return world
 
 
-def _life(rng: Random, number: int, until_ms: int) -> Life:
+def _life(rng: Random, number: int, until_ms: int, policy: Policy) -> Life:
     """Live a past through the core: some 11 purchases in 395 days on average, few have many."""
     purchases = min(_PURCHASES_MAX, 1 + int(rng.lognormvariate(2.0, 0.9)))
-    others = [round(purchases * share / SHARES[0]) for share in SHARES[1:]]
+    return lived(rng, f"life-{number}", purchases, until_ms, policy)
+
+
+def lived(
+    rng: Random, name: str, purchases: int, until_ms: int, policy: Policy, *, alone: bool = False
+) -> Life:
+    """Return a past with as many purchases, and browses and responses to go with them unless ``alone``."""
+    others = [0 if alone else round(purchases * share / SHARES[0]) for share in SHARES[1:]]
     kinds = [0] * purchases + [1] * others[0] + [2] * others[1]
     times = sorted(until_ms - rng.randrange(1, HISTORY_DAYS * DAY_MS) for _ in kinds)
     rng.shuffle(kinds)
     state: State | None = None
     for at, (kind, time_ms) in enumerate(zip(kinds, times, strict=True)):
-        event = _event(rng, kind, f"life-{number}", f"past-{number}-{at}", time_ms)
-        state = advance(state, event, Moment(now_ms=time_ms), POLICY).state
+        event = _event(rng, kind, name, f"past-{name}-{at}", time_ms)
+        state = advance(state, event, Moment(now_ms=time_ms), policy).state
     if state is None:
         raise AssertionError("every life has a purchase")
-    return Life(settle(state, Moment(now_ms=until_ms), POLICY).state, len(kinds))
+    return Life(settle(state, Moment(now_ms=until_ms), policy).state, len(kinds))
 
 
-def _ranked(lives: list[Life], customers: int, now_ms: int) -> tuple[list[Life], Cuts | None]:
+def _ranked(lives: list[Life], customers: int, now_ms: int, policy: Policy) -> tuple[list[Life], Cuts | None]:
     """Bring everybody under the crowd's own cut-offs, so that the run does not begin with a landslide."""
     crowd = empty_histogram()
     for customer in range(customers):
-        count_move(crowd, (None, lives[customer % len(lives)].state.bin))
-    cuts = cuts_of(crowd, POLICY)
+        count_move(crowd, (None, policy.bin_of(lives[customer % len(lives)].state)))
+    cuts = cuts_of(crowd, policy)
     moment = Moment(now_ms=now_ms, cuts=cuts, cut_offs_version=1)
-    return [Life(adopt(life.state, moment, POLICY).state, life.activity) for life in lives], cuts
+    return [Life(adopt(life.state, moment, policy).state, life.activity) for life in lives], cuts
 
 
 def _events(rng: Random, world: World, events: int) -> Iterator[tuple[int, str, Input]]:

@@ -35,14 +35,58 @@ _HEADS: Final[dict[str, Event]] = {
         "campaign_id": "spring",
         "response": "clicked",
     },
+    "customer-attributes": {
+        "type": "customer-described.v1",
+        "city": "Ghent",
+        "sex": "female",
+    },
+    "referrals": {
+        "type": "referral-made.v1",
+        "referred_customer_id": "customer-2",
+    },
+    "service-contacts": {
+        "type": "service-contact-recorded.v1",
+        "contact_id": "case-1",
+        "kind": "complaint",
+        "channel": "phone",
+    },
+    "feedback": {
+        "type": "feedback-given.v1",
+        "kind": "nps",
+        "score": 7,
+        "subject": "delivery",
+    },
+    "customer-decisions": {
+        "type": "tier-pinned.v1",
+        "tier": "high_value",
+        "cause": "agreed with sales",
+        "decided_by": "m.okafor",
+    },
 }
-_OTHER_TYPE: Final = {
-    "purchases": "product-browsed.v1",
-    "browses": "campaign-responded.v1",
-    "campaign-responses": "purchase-recorded.v1",
+# A type that belongs to another topic.
+_OTHER_TYPE: Final = dict(
+    zip(_HEADS, [head["type"] for head in [*list(_HEADS.values())[1:], _HEADS["purchases"]]], strict=True)
+)
+# A field of text (an id, where there is no other) and one with a choice of words, where there is one.
+_TEXT_FIELD: Final = {
+    "purchases": "channel",
+    "browses": "sku",
+    "campaign-responses": "campaign_id",
+    "customer-attributes": "city",
+    "referrals": "referred_customer_id",
+    "service-contacts": "channel",
+    "feedback": "subject",
+    "customer-decisions": "tier",
 }
-_TEXT_FIELD: Final = {"purchases": "channel", "browses": "sku", "campaign-responses": "campaign_id"}
-_CHOICE_FIELD: Final = {"purchases": "kind", "browses": "action", "campaign-responses": "response"}
+_CHOICE_FIELD: Final = {
+    "purchases": "kind",
+    "browses": "action",
+    "campaign-responses": "response",
+    "customer-attributes": "sex",
+    "service-contacts": "kind",
+    "feedback": "kind",
+}
+_ID_FOR_TEXT: Final = {"campaign-responses", "referrals"}
 
 
 def event(
@@ -109,7 +153,7 @@ def _no_json(value: bytes) -> dict[str, Poison]:
 
 def _wrong_fields(topic: str, good: Event) -> dict[str, Poison]:
     """Return objects with a missing or wrong field that every topic has."""
-    text, choice = _TEXT_FIELD[topic], _CHOICE_FIELD[topic]
+    text, choice = _TEXT_FIELD[topic], _CHOICE_FIELD.get(topic)
     surrogate = encoded({**good, text: "HERE"}).replace(b"HERE", b"\\ud800")
     id_kinds: dict[str, Any] = {
         "empty id": "",
@@ -140,11 +184,12 @@ def _wrong_fields(topic: str, good: Event) -> dict[str, Poison]:
         "seconds for time": ({**good, "occurred_at": 1767319445}, Reason.TYPE),
         "null for time": ({**good, "occurred_at": None}, Reason.TYPE),
         "number for id": ({**good, "event_id": 7}, Reason.TYPE),
-        "unknown choice": ({**good, choice: "gift"}, Reason.TYPE),
-        "list for choice": ({**good, choice: ["sale"]}, Reason.TYPE),
         **{name: ({**good, "customer_id": bad}, Reason.ID) for name, bad in id_kinds.items()},
     }
-    if topic != "campaign-responses":
+    if choice is not None:
+        bent["unknown choice"] = ({**good, choice: "gift"}, Reason.TYPE)
+        bent["list for choice"] = ({**good, choice: ["sale"]}, Reason.TYPE)
+    if topic not in _ID_FOR_TEXT:
         bent["empty text"] = ({**good, text: ""}, Reason.RANGE)
         bent["long text"] = ({**good, text: "x" * 257}, Reason.RANGE)
     kinds: dict[str, Poison] = {name: (encoded(body), reason) for name, (body, reason) in bent.items()}

@@ -10,7 +10,11 @@ import pytest
 import typer.main
 
 from deploy.cli import app
+from schemas.events import TimeReached
+from schemas.generate import schema_path
+from schemas.topics import ALL_TOPICS, Topic
 from services.lanes.settings import WorkerSettings
+from tests.stories.story import stories
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -24,6 +28,15 @@ COMMANDS = [
 def test_every_link_leads_somewhere(path: str) -> None:
     """A relative link names a file or folder of the project."""
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda topic: topic.name)
+def test_every_topic_stands_in_the_table_with_what_it_carries(topic: Topic) -> None:
+    """Who connects a system finds each topic once, with the schema of each of its events."""
+    lines = [line for line in README.splitlines() if line.startswith(f"| `{topic.name}` |")]
+    assert len(lines) == 1
+    for event in topic.carries:
+        assert event is TimeReached or f"](schemas/{schema_path(event)})" in lines[0]
 
 
 def test_every_make_target_exists() -> None:
@@ -40,10 +53,19 @@ def test_every_make_target_exists() -> None:
 def test_every_command_and_option_exists(line: str) -> None:
     """``tierstream`` knows every subcommand and option that the README shows."""
     words = shlex.split(line, comments=True)[1:]
-    command = typer.main.get_command(app)
-    known = command.commands[words[0]]  # type: ignore[attr-defined]
+    known = typer.main.get_command(app)
+    for word in words:
+        if not hasattr(known, "commands"):
+            break
+        known = known.commands[word]
     options = {option for parameter in known.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= options
+
+
+def test_the_stories_are_the_ones_that_run() -> None:
+    """Title by title: a story that is not run is a promise without a proof."""
+    told = README.split("### Stories")[1].split("\n\nA lane is")[0]
+    assert re.findall(r"^- (.+)$", told, re.MULTILINE) == [story.title for story in stories()]
 
 
 def test_every_setting_exists() -> None:

@@ -188,18 +188,49 @@ def test_why_opens_the_proof(visit: Open) -> None:
     cells = [int(text.replace(",", "")) for text in line.locator(".proof td").all_inner_texts()]
     assert abs(sum(cells[:3]) - cells[3]) <= 2
     expect(line.locator(".proof")).to_contain_text("High value: in from")
+    expect(line.locator(".story")).to_contain_text("The proof checks")
+    assert line.locator(".story li").count() > 5
 
 
 def test_the_desk_weighs_less_than_100_kb(visit: Open) -> None:
-    """Everything, uncompressed: page, style, scripts, first task and customer."""
+    """From a cold cache, over the wire: page, style, scripts, first task and customer with outlook."""
     for user_id in (DIEGO, "ingrid.moreau"):
         window = visit()
-        window.page.goto(window.site.address)
-        window.page.check(f"input[value='{user_id}']")
+        window.sign_in(user_id)
         window.weigh()
-        window.page.click("button[value=open]")
-        window.page.wait_for_selector(".customer-head")
-        assert sum(window.bytes.values()) < BYTES_MAX, window.bytes
+        window.page.goto(f"{window.site.address}/desk")
+        window.page.wait_for_selector(".chips")
+        loaded = window.bytes()
+        assert any(path.endswith("/outlook") for path in loaded)
+        for path in ("/desk", "/static/style.css", "/static/desk.js"):
+            assert loaded[path] > 1_000, "it came from a cache"
+        assert sum(loaded.values()) < BYTES_MAX, loaded
+
+
+def test_the_card_says_what_keeps_and_lifts_the_tier(visit: Open) -> None:
+    """In sentences with the amounts that the API gives, and the segments with their reasons."""
+    window = visit()
+    window.open_desk("ingrid.moreau")
+    page = window.page
+    outlook = page.locator(".outlook")
+    expect(outlook.locator("h3")).to_have_text("What keeps or lifts this tier")
+    expect(outlook.locator(".assumed")).to_be_visible()
+    for _ in range(6):
+        who = page.locator(".customer-head h2").inner_text()
+        expect(outlook.locator(".assumed")).to_be_visible()
+        answer = page.context.request.get(f"{window.site.address}/v1/customers/{who}/outlook").json()
+        lift, keep = answer["lift"], answer["keep"]
+        if lift["better"] and (lift["amount_minor"] or 0) > 1:
+            said = f"A purchase of ${lift['amount_minor'] / 100:,.2f} today lifts them to "
+            expect(outlook).to_contain_text(said)
+        if keep["falls_at"] and (keep["amount_minor"] or 0) > 1:
+            expect(outlook).to_contain_text("Without a purchase they fall to ")
+            expect(outlook).to_contain_text(f"a purchase of ${keep['amount_minor'] / 100:,.2f} ")
+        expect(page.locator(".chips")).to_contain_text("Stage")
+        page.keyboard.press("j")
+        expect(page.locator(".customer-head h2")).not_to_have_text(who)
+    page.locator(".segments summary").click()
+    expect(page.locator(".reasons")).to_contain_text("Stage: ")
 
 
 def test_the_next_task_is_there_at_once(visit: Open) -> None:
@@ -248,7 +279,14 @@ def test_every_screen_is_readable_and_accessible(visit: Open, width: int, height
     look("claimed")
     if width < 1216:
         page.locator(".task .pane-nav button").last.click()
-    page.locator(".timeline summary").first.click()
+    expect(page.locator(".outlook .assumed")).to_be_visible()
+    look("card")
+    page.locator(".segments summary").click()
+    page.locator(".segments").evaluate("place => place.scrollIntoView()")
+    look("segments")
+    page.locator(".timeline > li:has(.mark) summary").first.click()
+    expect(page.locator(".story li").first).to_be_visible()
+    page.locator(".story").first.evaluate("place => place.scrollIntoView({ block: 'center' })")
     look("customer")
     page.locator("body").evaluate("document.activeElement.blur()")
     page.keyboard.press("?")

@@ -25,6 +25,7 @@ from schemas.events import (
     Input,
     ProductBrowsed,
     PurchaseRecorded,
+    ReferralMade,
     TierChanged,
 )
 from schemas.tables import metadata
@@ -223,7 +224,9 @@ def _tasks(world: World) -> list[Task]:
     made: list[Task] = []
     for customer_id in world.states:
         tasks: tuple[Task, ...] = ()
-        for effect in (effect for effect in world.effects if effect.customer_id == customer_id):
+        for effect in world.effects:
+            if effect.customer_id != customer_id or isinstance(effect, ReferralMade):
+                continue
             tasks = fold(_answered(tasks, to_ms(effect.occurred_at)), [effect], Wording())
         made.extend(_answered(tasks, to_ms(NOW)))
     return sorted(made, key=lambda task: (task.created_at_ms, task.task_key))
@@ -265,8 +268,9 @@ async def fill(connection: asyncpg.Connection[Any], world: World) -> None:
             await connection.execute(
                 "INSERT INTO lanes (service, lane, epoch, seq, owner, offsets, numbers, clock_ms, clock_mode, "
                 "settled, complete, versions, outbox_number, published) "
-                "VALUES ($1, $2, 1, $3, 'worker-0', $4, '{}', $5, 'event', true, false, '{1,1}', 40, 40)",
+                "VALUES ($1, $2, 1, $3, 'worker-0', $4, '{}', $5, 'event', true, false, $6, 40, 40)",
                 service, lane, share, [share, 0, 0] if service == "scorer" else [40, 12], now_ms,
+                [world.version, 1, world.version, 1] if service == "scorer" else [1, 1],
             )  # fmt: skip
 
 
@@ -304,16 +308,20 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         end = cleared.get((one.customer_id, one.rule, one.occurred_at))
         ended = (to_ms(end.occurred_at), end.cause) if end else (None, None)
         evidence = msgspec.json.encode(one.evidence)
-        rows.append((one.customer_id, one.rule, to_ms(one.occurred_at), one.severity, evidence, *ended))
-    await connection.executemany("INSERT INTO warnings VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)", rows)
-    ties = ties_of(world.histogram, world.cuts)
-    points = [
-        getattr(world.cuts, f"{side}_{percent}") for side in ("high", "low") for percent in (18, 20, 22)
-    ]
+        rows.append(
+            (one.customer_id, one.rule, to_ms(one.occurred_at), one.kind, one.severity, evidence, *ended)
+        )
+    await connection.executemany(
+        "INSERT INTO warnings (customer_id, rule, started_ms, kind, severity, evidence, ended_ms, ended_by, "
+        "lane, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)",
+        rows,
+    )
+    ties = ties_of(world.histogram, world.cuts, POLICY)
+    points = [cut for one in world.cuts.points for cut in (one.enter, one.plain, one.leave)]
     await connection.execute(
-        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied_high, tied_low, policy_version, seq) "
-        "VALUES ($1, $2, false, $3, $4, $5, $6, 1, 1)",
-        world.version, to_ms(NOW), ties.active, points, ties.tied_high, ties.tied_low,
+        "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied, policy_version, seq) "
+        "VALUES ($1, $2, false, $3, $4, $5, 1, 1)",
+        world.version, to_ms(NOW), ties.active, points, list(ties.tied),
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO histograms VALUES (0, 1, $1, false, $2, $3)",

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from schemas.tables import metadata
-from schemas.tiers import ChurnRule, Tier
+from schemas.tiers import Tier
 from schemas.times import to_ms
 from schemas.wire import encode
 from services.alerter import people
@@ -19,7 +19,7 @@ from services.alerter.core.decide import Event
 from services.alerter.core.wording import Wording
 from services.alerter.work import ARCHIVED_PER_TURN_MAX, ASSIGNED_PER_TURN_MAX, AlerterService, AlerterWork
 from services.lanes.work import LaneRow, LaneTime, Record, Service, Turn
-from tests.alerter_events import NOON, cleared, moved, warned
+from tests.alerter_events import HIGH_SILENCE, NOON, cleared, moved, warned
 
 LANES = 2
 NOW_MS = to_ms(NOON)
@@ -171,14 +171,14 @@ async def test_an_event_becomes_a_row(connection: Any) -> None:
     )
     assert (row["created_at"], row["due_at"]) == (NOON, NOON + timedelta(hours=24))
     assert (row["assigned_to"], row["closed_at"], row["version"]) == (None, None, 1)
-    assert row["why"].endswith("Moved up from regular because of a purchase.")
+    assert row["why"].endswith("Moved up from regular because of what they did.")
     assert await connection.fetchval("SELECT evidence->0->'parts'->>'orders' FROM tasks") == "45"
 
 
 async def test_redelivery_changes_no_row(connection: Any) -> None:
     """The same records again, in later turns and within one: every row is as it was."""
     early = warned()
-    late = warned(ChurnRule.HIGH_VALUE_SILENCE, revision=2, at=NOON + timedelta(days=90))
+    late = warned(HIGH_SILENCE, revision=2, at=NOON + timedelta(days=90))
     events: list[Event] = [
         early,
         late,
@@ -274,7 +274,7 @@ async def test_a_merge_keeps_the_lease(connection: Any) -> None:
         "UPDATE tasks SET state = 'claimed', lease_token = $1, lease_until = now()", token
     )
 
-    await process(connection, warned(ChurnRule.HIGH_VALUE_SILENCE, revision=2))
+    await process(connection, warned(HIGH_SILENCE, revision=2))
 
     (row,) = await rows(connection)
     assert (row["state"], row["lease_token"], row["urgency"]) == ("claimed", token, 1)
@@ -289,7 +289,7 @@ async def test_a_turn_waits_for_the_advisor_who_completes(connection: Any, table
     await completing.start()
     await advisor.execute("UPDATE tasks SET state = 'done', outcome = 'reached'")
 
-    turn = asyncio.create_task(process(connection, warned(ChurnRule.HIGH_VALUE_SILENCE, revision=2)))
+    turn = asyncio.create_task(process(connection, warned(HIGH_SILENCE, revision=2)))
     async with asyncio.timeout(10):
         while not await advisor.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -337,7 +337,7 @@ async def test_tasks_go_round_and_owners_keep_their_customers(connection: Any) -
     assert (await tend(connection, WALL)) is not None
     assert await assigned(connection) == [*SERVICE, SERVICE[0]]
 
-    again = warned(ChurnRule.EARLY_SILENCE, revision=8, customer_id="c0002", at=NOON + timedelta(days=1))
+    again = warned(revision=8, customer_id="c0002", at=NOON + timedelta(days=1))
     await connection.execute("UPDATE tasks SET state = 'done'")
     await process(connection, again, warned(customer_id="new", at=NOON + timedelta(days=2)))
     await tend(connection, WALL)

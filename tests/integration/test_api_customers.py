@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from copy import copy
+from datetime import datetime
+
 import pytest
 
+from schemas.times import DAY_MS, from_ms
 from services.scorer.core.cuts import cuts_of, empty_histogram
+from services.scorer.core.policy import Ladder, Level, Policy
+from services.scorer.core.state import Decision, encode_state
 from services.scorer.core.view import summary
 from tests.e2e.world import NOW, POLICY, World, play
-from tests.integration.api_rig import DIEGO, INGRID, desk
+from tests.integration.api_rig import DIEGO, INGRID, WAIT_SECONDS, desk
 
 CUSTOMERS = 40
 
@@ -38,11 +46,75 @@ async def test_the_customer_page_shows_what_the_core_knows(database_url: str, wo
             assert view["crowd"]["better_than"] == sum(score < state.score for score in active) / len(active)
             moves = [line for line in view["timeline"] if line["kind"] == "tier"]
             assert moves[0]["current"] == state.tier
-            points = moves[0]["proof"]["parts"]
-            total = points["spend_points"] + points["orders_points"] + points["repurchase_points"]
-            assert abs(total - moves[0]["proof"]["score"]) <= 1
+            points = moves[0]["proof"]["parts"]["points"]
+            assert abs(sum(one["points"] for one in points) - moves[0]["proof"]["score"]) <= 1
+            assert [one["metric"] for one in view["facts"]["parts"]["points"]] == [
+                weight.metric for weight in POLICY.score
+            ]
+            assert all("basis" in one["evidence"] and one["evidence"]["reason"] for one in view["warnings"])
         assert cuts_of(empty_histogram(), POLICY) is None  # and that world had some
-        assert view["cut_offs"]["high_20"] == world.cuts.high_20
+        cuts = view["cut_offs"]
+        assert cuts["by"] == "percentile"
+        found = [(one["above"], one["enter"], one["plain"], one["leave"]) for one in cuts["cuts"]]
+        assert found == [(one.above, one.enter, one.plain, one.leave) for one in world.cuts.points]
+        assert [one["below"] for one in cuts["cuts"]] == ["regular", "at_risk"]
+        assert [one["from_top"] for one in cuts["cuts"]] == [True, False]
+
+
+async def test_a_pin_is_shown_with_who_and_why(database_url: str, world: World) -> None:
+    """A manager overruled the ranking: the page names them, the end and the cause."""
+    state = next(iter(world.states.values()))
+    until = state.settled_ms + 10 * DAY_MS
+    pinned = copy(state)
+    pinned.decision = Decision(state.settled_ms, 1, "high_value", until, "founder's friend", INGRID)
+    async with desk(database_url, customers=CUSTOMERS) as rig:
+        ingrid, path = rig.as_(INGRID), f"/v1/customers/{state.customer_id}"
+        assert (await ingrid.get(path)).json()["facts"]["pin"] is None
+        await rig.database.execute(
+            "UPDATE customers SET state = $1 WHERE customer_id = $2", encode_state(pinned), state.customer_id
+        )
+        pin = (await ingrid.get(path)).json()["facts"]["pin"]
+        assert (pin["tier"], pin["cause"], pin["decided_by"]) == (
+            "high_value",
+            "founder's friend",
+            "Ingrid Moreau",
+        )
+        assert datetime.fromisoformat(pin["until"]) == from_ms(until)
+
+
+async def test_another_ladder_is_shown_with_its_own_names(database_url: str) -> None:
+    """Any number of levels: cut-offs carry the names of the policy that they were computed under."""
+    metals = Policy(
+        churn=(),
+        tiers=Ladder(
+            levels=(Level(name="gold", percent=5), Level(name="silver", percent=15), Level(name="tin")),
+        ),
+    )
+    async with desk(database_url, customers=6) as rig:
+        await rig.database.execute(
+            "INSERT INTO policies (version, body) VALUES (2, $1)", json.dumps(metals.to_json())
+        )
+        before = (await rig.as_(INGRID).get("/v1/overview")).json()
+        assert [one["above"] for one in before["cut_offs"]["cuts"]] == ["high_value", "regular"]
+        await rig.database.execute("UPDATE customers SET tier = 'silver' WHERE customer_id = 'C-10214'")
+        await rig.database.execute(
+            "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied, policy_version, seq) "
+            "VALUES (1000, 0, false, 6, '{9000,8900,8800,5000,4900,4800}', '{1,0}', 2, 2)"
+        )
+        after = before
+        async with asyncio.timeout(WAIT_SECONDS):  # an overview is as old as counting was slow
+            while after["cut_offs"]["version"] != 1000:
+                await asyncio.sleep(0.1)
+                after = (await rig.as_(INGRID).get("/v1/overview")).json()
+
+    assert [(one["above"], one["below"], one["from_top"]) for one in after["cut_offs"]["cuts"]] == [
+        ("gold", "silver", True),
+        ("silver", "tin", True),
+    ]
+    assert [one["tied"] for one in after["cut_offs"]["cuts"]] == [1, 0]
+    assert {"gold", "silver", "tin", "at_risk", "lapsed", "regular"} <= after["tiers"].keys()
+    assert after["tiers"]["silver"] == 1
+    assert after["levels"] == ["gold", "silver", "tin"]
 
 
 async def test_an_advisor_sees_the_customers_of_their_tasks_only(database_url: str, world: World) -> None:

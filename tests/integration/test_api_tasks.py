@@ -111,7 +111,13 @@ async def test_a_lease_that_ran_out_needs_nobody_to_end_it(database_url: str) ->
 
 
 @pytest.mark.parametrize(
-    ("reason", "word"), [("purchase", "bought"), ("response", "answered"), ("retracted", "never silent")]
+    ("reason", "word"),
+    [
+        ("purchase", "bought"),
+        ("response", "answered"),
+        ("retracted", "warning was wrong"),
+        ("resolved", "solved"),
+    ],
 )
 async def test_a_task_taken_back_says_why(database_url: str, reason: str, word: str) -> None:
     """The customer bought while the advisor was writing: said in words, and the row stays taken back."""

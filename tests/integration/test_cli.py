@@ -109,7 +109,7 @@ def test_local_names_malformed_lines_before_it_starts_anything(bad: Path, tmp_pa
         (["local", "--lanes", "0"], "Invalid value for '--lanes'"),
         (["local", "--sails", "3"], "No such option: --sails"),
         (["migrate", "--currency", "XXQ"], "'XXQ' is not an ISO 4217 code in use"),
-        (["export", "out", "--time-zone", "Mars/Olympus"], "'Mars/Olympus' is not an IANA time zone"),
+        (["export", "out", "--currency", "EUR"], "No such option: --currency"),  # by the policy in force
         (["publish"], "Missing argument 'files'"),
         (["publish", "nowhere.jsonl"], "file 'nowhere.jsonl' does not exist"),
         (["sail"], "No such command 'sail'"),
@@ -137,7 +137,7 @@ def test_wrong_usage_is_said_in_words(
 def test_without_a_command_the_help_is_shown(tmp_path: Path) -> None:
     """Every command with what it does."""
     said = tierstream(folder=tmp_path)
-    for command in ("local", "demo", "publish", "migrate", "export", "doctor"):
+    for command in ("local", "demo", "publish", "migrate", "export", "doctor", "policy"):
         assert command in said.words
 
 
@@ -261,18 +261,21 @@ def test_publish_says_how_many_kafka_acknowledged(migrated: dict[str, str], tmp_
 def test_export_writes_every_file_with_its_header(migrated: dict[str, str], tmp_path: Path) -> None:
     """Also where there is nothing yet; the folder is made."""
     folder = tmp_path / "a" / "b"
-    said = tierstream("export", folder, "--currency", "EUR", folder=tmp_path, **migrated)
+    said = tierstream("export", folder, folder=tmp_path, **migrated)
     assert said.code == 0, said.words
     for name, (header, _, _) in FILES.items():
         assert f"{folder / name}: 0" in said.words
         with (folder / name).open(newline="") as file:
             assert list(csv.reader(file)) == [header.split()]
+    assert (folder / "cutoffs.csv").read_text().split()[0].split(",")[3:] == [
+        *("high_18", "high_20", "high_22", "low_18", "low_20", "low_22")
+    ]
 
 
 def test_export_into_a_file_is_said_in_words(migrated: dict[str, str], tmp_path: Path) -> None:
     """A folder is wanted."""
     (tmp_path / "taken").write_text("")
-    said = tierstream("export", tmp_path / "taken", "--currency", "EUR", folder=tmp_path, **migrated)
+    said = tierstream("export", tmp_path / "taken", folder=tmp_path, **migrated)
     assert said.code == 1
     assert "File exists" in said.words
 
@@ -310,6 +313,6 @@ def test_a_stack_with_nothing_to_do_is_well(migrated: dict[str, str], tmp_path: 
         said = tierstream("doctor", folder=tmp_path, **migrated)
     assert said.code == 0, said.words
     assert "ok lanes: clocks and partitions are as they must be" in said.words
-    exported = tierstream("export", tmp_path / "out", "--currency", "EUR", folder=tmp_path, **migrated)
+    exported = tierstream("export", tmp_path / "out", folder=tmp_path, **migrated)
     assert "customers.csv: 1" in exported.words
     assert "dead_letters.csv: 0" in exported.words

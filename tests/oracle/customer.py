@@ -1,12 +1,15 @@
 """One customer through time: facts in, score, ranked tier, episodes and shown tier out."""
 
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
-from tests.oracle.episodes import ANSWERS, Silence
+from tests.oracle.clock import DAY_MS, next_midnight_ms
+from tests.oracle.episodes import Warnings
 from tests.oracle.events import Event
-from tests.oracle.facts import Facts, Measures, score
-from tests.oracle.tiers import DWELL_MS, Cuts, first_tier, next_tier, shown_tier
+from tests.oracle.facts import Facts
+from tests.oracle.policy import Policy
+from tests.oracle.score import score
+from tests.oracle.tiers import AT_RISK, LAPSED, Cuts, first_level, next_level
+from tests.oracle.window import Measures, measure
 
 NEVER_MS = 1 << 62
 
@@ -28,77 +31,112 @@ class Customer:
     """The state of one customer. Score and measures hold from the last evaluation to the next due."""
 
     customer_id: str
-    currency: str
+    policy: Policy
     facts: Facts
-    silence: Silence = field(default_factory=Silence)
+    warnings: Warnings
     changes: list[TierChange] = field(default_factory=list)
-    measures: Measures = field(default_factory=lambda: Measures(0, 0, 0))
+    levels: list[tuple[int, int]] = field(default_factory=list)  # every ranked level, with its first instant
+    measures: Measures = field(default_factory=Measures)
     score: int = 0
-    ranked: str | None = None
-    ranked_since_ms: int = 0
     tier: str | None = None
     tier_since_ms: int = 0
-    last_sale_ms: int | None = None
     evaluated_ms: int = 0
-    expiry_ms: int = NEVER_MS
 
     @classmethod
-    def new(cls, customer_id: str, currency: str, zone: ZoneInfo) -> "Customer":
+    def new(cls, customer_id: str, policy: Policy) -> "Customer":
         """Return a customer of whom nothing is known."""
-        return cls(customer_id, currency, Facts(zone))
+        facts = Facts(policy)
+        return cls(customer_id, policy, facts, Warnings(facts))
+
+    @property
+    def ranked(self) -> str | None:
+        """The ranked tier; None before the first purchase."""
+        return self._name(self.levels[-1][1]) if self.levels else None
+
+    @property
+    def ranked_since_ms(self) -> int:
+        """The last change of the ranked tier."""
+        return self.levels[-1][0] if self.levels else 0
+
+    @property
+    def last_sale_ms(self) -> int | None:
+        """The latest sale."""
+        return self.measures.last_sale_ms
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the customer counts for the percentiles."""
+        return self.measures.orders >= self.policy.ladder.orders_min
 
     def apply(self, event: Event, cuts: Cuts | None) -> None:
-        """Take in one event, after the dues earlier than it; dues of its own instant merge into it."""
+        """Take in one event, after the dues earlier than it; dues of its own instant merge into it.
+
+        Raises:
+            Refused: the event is a dead letter; time has passed all the same.
+        """
         self.pass_time(event.at_ms - 1, event.at_ms - 1, cuts)
-        if event.topic == "purchases":
-            self.facts.add(event)
-            if event.kind == "sale":
-                self.last_sale_ms = event.at_ms
-                self.silence.contact(event.at_ms, "purchase")
-        elif event.response not in ANSWERS or not self.silence.contact(event.at_ms, "response"):
-            return
-        self.recount(event.at_ms)
-        self.evaluate(event.at_ms, cuts)
+        self.facts.add(event)
+        if self.levels or self.facts.purchases():
+            self.look(event.at_ms, cuts)
 
     def pass_time(self, dues_ms: int, starts_ms: int, cuts: Cuts | None) -> None:
-        """Evaluate every due up to ``dues_ms`` and every silence up to ``starts_ms``, each at its instant."""
-        while self.ranked is not None:
-            due = self.next_due_ms()
-            start = self.silence.next_start_ms()
+        """Evaluate every due up to ``dues_ms`` and every start of a warning up to ``starts_ms``, each as itself."""
+        while self.levels:
+            due, start = self.next_due_ms(), self.warnings.next_ms
             start = NEVER_MS if start is None or start > starts_ms else start
             due = NEVER_MS if due > dues_ms else due
             at_ms = min(due, start)
             if at_ms == NEVER_MS:
                 return
-            self.recount(at_ms)
-            self.evaluate(at_ms, cuts, starts=start == at_ms)
+            self.look(at_ms, cuts, starts=start == at_ms)
 
     def next_due_ms(self) -> int:
-        """Return the next instant at which a fact leaves the window or the dwell ends."""
-        dwell_ms = self.ranked_since_ms + DWELL_MS
-        return min(self.expiry_ms, dwell_ms if dwell_ms > self.evaluated_ms else NEVER_MS)
+        """Return the next instant at which time alone may move score or tier."""
+        dwell_ms = self.ranked_since_ms + self.policy.ladder.dwell_days * DAY_MS
+        dues = [dwell_ms, *(until for _, _, until in self.facts.decisions if until is not None)]
+        if self.measures.leaves_ms is not None:
+            dues.append(self.measures.leaves_ms)
+        if self.policy.samples_daily:
+            dues.append(next_midnight_ms(self.evaluated_ms, self.policy.zone))
+        return min((due for due in dues if due > self.evaluated_ms), default=NEVER_MS)
 
-    def recount(self, now_ms: int) -> None:
-        """Count the window at ``now_ms`` from nothing."""
-        self.measures = self.facts.measure(now_ms)
-        self.score = score(self.measures, self.currency)
-        expiry_ms = self.facts.next_expiry_ms(now_ms)
-        self.expiry_ms = NEVER_MS if expiry_ms is None else expiry_ms
+    def look(self, now_ms: int, cuts: Cuts | None, *, starts: bool = False) -> None:
+        """Count everything anew, then settle ranked tier, warnings and shown tier, in this order."""
+        self.measures = measure(self.facts, now_ms)
+        self.score = score(self.measures, self.policy)
+        until_ms = now_ms if starts else max(now_ms - 1, self.warnings.judged_ms)
+        self.evaluate(now_ms, cuts, until_ms=until_ms)
 
-    def evaluate(self, now_ms: int, cuts: Cuts | None, *, starts: bool = False) -> None:
-        """Settle ranked tier, then the silences that start now, then the shown tier."""
+    def evaluate(self, now_ms: int, cuts: Cuts | None, *, until_ms: int | None = None) -> None:
+        """Settle the tiers by the score as it stands; with ``until_ms`` the warnings that start up to then, too."""
         self.evaluated_ms = now_ms
         before, shown_before = self.ranked, self.tier
-        if self.ranked is None:
-            ranked = first_tier(self.score, cuts)
-        else:
-            ranked = next_tier(self.score, self.ranked, self.ranked_since_ms, cuts, now_ms)
-        if ranked != before:
-            self.ranked, self.ranked_since_ms = ranked, now_ms
-        if starts:
-            self.silence.start(now_ms, ranked)
-        shown = shown_tier(self.measures.orders, ranked, warned=self.silence.warned)
+        level = self._level(now_ms, cuts)
+        if not self.levels or level != self.levels[-1][1]:
+            self.levels.append((now_ms, level))
+        if until_ms is not None:
+            self.warnings.judge(now_ms, until_ms, self._name(level))
+        ranked, shown = self._name(level), self._shown(now_ms)
         if shown != shown_before:
             self.tier, self.tier_since_ms = shown, now_ms
         if ranked != before or shown != shown_before:
             self.changes.append(TierChange(self.customer_id, now_ms, shown_before, shown, before, ranked))
+
+    def _level(self, now_ms: int, cuts: Cuts | None) -> int:
+        ladder = self.policy.ladder
+        value = self.measures.net_minor if ladder.by == "spend" else self.score
+        if not self.levels:
+            return first_level(value, cuts, ladder)
+        since_ms, level = self.levels[-1]
+        return next_level(value, level, since_ms, cuts, ladder, now_ms=now_ms)
+
+    def _shown(self, now_ms: int) -> str:
+        pinned = self.facts.pin(now_ms)
+        if pinned is not None:
+            return pinned
+        if self.measures.orders == 0:
+            return LAPSED
+        return AT_RISK if self.warnings.warned else self._name(self.levels[-1][1])
+
+    def _name(self, level: int) -> str:
+        return self.policy.ladder.levels[level].name

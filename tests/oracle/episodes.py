@@ -1,13 +1,14 @@
-"""Churn by silence: when it starts, and what ends it."""
+"""Episodes of churn: which starts raise one, and what ends it."""
 
 from dataclasses import dataclass, field
 
+from tests.oracle.churn import KINDS, History, solved_ms
 from tests.oracle.clock import DAY_MS
-from tests.oracle.tiers import HIGH
+from tests.oracle.facts import Facts
+from tests.oracle.policy import Json
 
-EARLY, HIGH_VALUE = "early_silence", "high_value_silence"
-LENGTHS_MS = {EARLY: 90 * DAY_MS, HIGH_VALUE: 180 * DAY_MS}
-ANSWERS = ("clicked", "converted")
+RETRACTED = "retracted"
+STAND_WHEN_LATE = ("frequency", "model")
 
 
 @dataclass(slots=True)
@@ -21,48 +22,83 @@ class Episode:
 
 
 @dataclass(slots=True)
-class Silence:
-    """A customer's contacts and the episodes they left."""
+class Warnings:
+    """Everything that a customer was ever warned of; at each step what the facts call for is found anew."""
 
-    anchor_ms: int | None = None  # latest contact, counted from the first sale on
-    judged_ms: dict[str, int] = field(default_factory=dict)  # by rule: the anchor already looked at
+    facts: Facts
     episodes: list[Episode] = field(default_factory=list)
+    applies: dict[tuple[str, int], bool] = field(default_factory=dict)  # rule and start, once it was judged
+    judged_ms: int = -1  # up to here starts were judged
+    next_ms: int | None = None  # the next instant at which one may start
 
     @property
     def warned(self) -> bool:
         """Whether any episode is open."""
         return any(episode.ended_ms is None for episode in self.episodes)
 
-    def contact(self, at_ms: int, cause: str) -> bool:
-        """Note a sale (``purchase``) or an answer (``response``); return whether it counts as a contact.
+    def judge(self, now_ms: int, until_ms: int, ranked: str) -> None:
+        """Bring the episodes in line with the facts known at ``now_ms``, for the starts up to ``until_ms``.
 
-        At equal times the purchase is the cause, whichever of the two is processed first.
+        A start is judged once, by the ranked tier at the time; one that the facts do not call for is retracted.
         """
-        if cause == "response" and self.anchor_ms is None:
-            return False  # a prospect cannot churn
-        self.anchor_ms = at_ms
-        for episode in self.episodes:
-            if episode.ended_ms is None:
-                episode.ended_ms, episode.ended_by = at_ms, cause
-            elif episode.ended_ms == at_ms and cause == "purchase":
-                episode.ended_by = cause
-        return True
+        self.judged_ms = until_ms
+        history = History.of(self.facts, now_ms, until_ms)
+        self.next_ms = None
+        for rule in self.facts.policy.rules:
+            starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
+            calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
+            found = [] if history is None else self._found(rule, history, calls, ranked)
+            later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
+            self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
+            self._take(rule["name"], found, now_ms)
 
-    def next_start_ms(self) -> int | None:
-        """Return the earliest start not yet looked at, if no contact comes before or at it."""
-        if self.anchor_ms is None:
-            return None
-        starts = [self.anchor_ms + length for rule, length in LENGTHS_MS.items() if self.pending(rule)]
-        return min(starts, default=None)
+    def _found(self, rule: Json, history: History, calls: set[int], ranked: str) -> list[Episode]:
+        """Return the rule's episodes as the facts have them now."""
+        if rule["rule"] in STAND_WHEN_LATE:
+            stand = [one for one in self._of(rule["name"]) if one.ended_by != RETRACTED]
+            calls |= {one.start_ms for one in stand if one.start_ms < history.since_ms}
+        found: list[Episode] = []
+        for start_ms in sorted(calls):
+            if any(self._is_held(rule, one, start_ms) for one in found):
+                continue
+            judged = self.applies.setdefault(
+                (rule["name"], start_ms), not rule["tiers"] or ranked in rule["tiers"]
+            )
+            if judged:
+                found.append(Episode(rule["name"], start_ms, *self._end(rule, history, start_ms)))
+        return found
 
-    def pending(self, rule: str) -> bool:
-        """Whether the latest contact's silence is still to be looked at."""
-        return self.judged_ms.get(rule) != self.anchor_ms
+    def _is_held(self, rule: Json, last: Episode, start_ms: int) -> bool:
+        """Whether an earlier episode leaves no room for another one."""
+        if last.ended_ms is None or start_ms < last.ended_ms:
+            return True
+        if rule["rule"] != "frequency":
+            return False
+        return start_ms - last.start_ms < int(rule["recent_days"]) * DAY_MS
 
-    def start(self, at_ms: int, ranked: str) -> None:
-        """Raise what starts at ``at_ms``; every event up to then is in, ``ranked`` is in force then."""
-        for rule, length in LENGTHS_MS.items():
-            if self.anchor_ms is not None and self.pending(rule) and self.anchor_ms + length == at_ms:
-                self.judged_ms[rule] = self.anchor_ms
-                if rule == EARLY or ranked == HIGH:
-                    self.episodes.append(Episode(rule, at_ms))
+    def _end(self, rule: Json, history: History, start_ms: int) -> tuple[int | None, str]:
+        """Return when and by what an episode ends: of one instant the purchase, then the response."""
+        ends = [(at_ms, 0, "purchase") for at_ms in history.sales if at_ms > start_ms]
+        ends += [(at_ms, 1, "response") for at_ms in history.responses(rule) if at_ms > start_ms]
+        solved = solved_ms(rule, history, start_ms)
+        if solved is not None:
+            ends.append((solved, 2, "resolved"))
+        ended_ms, _, ended_by = min(ends, default=(None, 0, ""))
+        return ended_ms, ended_by
+
+    def _of(self, name: str) -> list[Episode]:
+        return [one for one in self.episodes if one.rule == name]
+
+    def _take(self, name: str, found: list[Episode], now_ms: int) -> None:
+        """Take over what was found; what ended before may stand again, or have ended otherwise."""
+        known = {one.start_ms: one for one in self._of(name)}
+        for one in found:
+            if one.start_ms not in known:
+                self.episodes.append(one)
+            else:
+                was = known[one.start_ms]
+                was.ended_ms, was.ended_by = one.ended_ms, one.ended_by
+        wanted = {one.start_ms for one in found}
+        for start_ms, was in known.items():
+            if start_ms not in wanted and was.ended_by != RETRACTED:
+                was.ended_ms, was.ended_by = now_ms, RETRACTED

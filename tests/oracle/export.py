@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 from tests.oracle.clock import rfc3339
+from tests.oracle.policy import Ladder
 from tests.oracle.replay import Outcome
-from tests.oracle.tiers import PERCENTS
 
 Row = tuple[object, ...]
 
@@ -14,7 +14,6 @@ HEADERS = {
         "customer_id score ranked_tier ranked_since tier tier_since spend_minor orders purchase_days"
         " last_purchase_at"
     ),
-    "cutoffs": "version at active high_18 high_20 high_22 low_18 low_20 low_22",
     "tier_changes": "customer_id at previous current ranked_previous ranked_current",
     "tier_changes_settled": "customer_id at previous current ranked_previous ranked_current",
     "warnings": "customer_id rule start ended_at ended_by",
@@ -34,19 +33,33 @@ def customer_rows(outcome: Outcome) -> list[Row]:
             rfc3339(one.tier_since_ms),
             max(0, one.measures.net_minor),
             one.measures.orders,
-            one.measures.days,
+            len(one.measures.days),
             rfc3339(one.last_sale_ms),
         )
         for one in outcome.customers
     ]
 
 
+def cut_header(ladder: Ladder) -> list[str]:
+    """Return the columns of cut-offs: three for each edge, by rising percentage where the crowd decides."""
+    if ladder == Ladder():
+        edges = [f"{end}_{percent}" for end in ("high", "low") for percent in (18, 20, 22)]
+    else:
+        above = [level.name for level in ladder.levels[:-1]]
+        edges = [f"{name}_{rank}" for name in above for rank in ("enter", "plain", "leave")]
+    return ["version", "at", "active", *edges]
+
+
 def cut_rows(outcome: Outcome) -> list[Row]:
     """Return a row for every midnight and one for the end; cuts are empty when nobody was active."""
+    ladder = outcome.policy.ladder
     rows: list[Row] = []
     for row in outcome.cut_rows:
-        cuts = row.cuts
-        cells = [""] * 6 if cuts is None else [cut[p] for cut in (cuts.high, cuts.low) for p in PERCENTS]
+        cells: list[object] = [""] * (3 * len(ladder.levels) - 3)
+        if row.cuts is not None:
+            cells = [number for edge in row.cuts for number in (edge.enter, edge.plain, edge.leave)]
+            if ladder == Ladder():  # by rising percentage, and from the bottom that ends with ``enter``
+                cells[3:] = reversed(cells[3:])
         rows.append((row.version, rfc3339(row.at_ms), row.active, *cells))
     return rows
 
@@ -68,7 +81,7 @@ def change_rows(outcome: Outcome, *, settled: bool) -> list[Row]:
 
 def warning_rows(outcome: Outcome) -> list[Row]:
     """Return the churn episodes by start, customer and rule; the end is empty while one is open."""
-    episodes = [(one.customer_id, episode) for one in outcome.customers for episode in one.silence.episodes]
+    episodes = [(one.customer_id, episode) for one in outcome.customers for episode in one.warnings.episodes]
     episodes.sort(key=lambda pair: (pair[1].start_ms, pair[0], pair[1].rule))
     return [
         (customer_id, one.rule, rfc3339(one.start_ms), rfc3339(one.ended_ms), one.ended_by)
@@ -90,5 +103,7 @@ def export(outcome: Outcome, folder: Path) -> None:
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADERS[name].split())
+            cut_offs = name == "cutoffs"
+            header = cut_header(outcome.policy.ladder) if cut_offs else HEADERS[name].split()
+            writer.writerow(header)
             writer.writerows(rows)

@@ -1,104 +1,161 @@
-"""A customer's purchases as plain lists, and the three figures that are counted from them."""
+"""What is known of one customer, as plain lists that only grow: nothing is summed, nothing is forgotten."""
 
-import math
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from zoneinfo import ZoneInfo
+from fractions import Fraction
+from typing import Any
 
-from tests.oracle.clock import YEAR_MS, local_day
-from tests.oracle.events import Event
+from tests.oracle.clock import instant_ms
+from tests.oracle.events import Event, body_digest
+from tests.oracle.policy import Policy
 
-# ISO 4217: the currencies whose minor unit is not a hundredth.
-ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-THREE = "BHD IQD JOD KWD LYD OMR TND"
-EXPONENTS = dict.fromkeys(ZERO.split(), 0) | dict.fromkeys(THREE.split(), 3)
+ANSWERS = ("clicked", "liked", "answered", "converted")
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What the window ``(now - 365 d, now]`` holds."""
+class Refused(Exception):  # noqa: N818 -- a dead letter, which is an outcome
+    """The event becomes a dead letter; the message is the reason."""
 
-    net_minor: int  # signed
-    orders: int
-    days: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """A sale or a return as one body of it says."""
+
+    at_ms: int
+    kind: str
+    order_id: str
+    amount_minor: int  # of the base currency
+    returned_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One thing that was said of a purchase: its record is revision 0, corrections are 1 and more."""
+
+    event_id: str  # of the purchase
+    revision: int
+    digest: bytes
+    purchase: Purchase | None  # None: it never was
 
 
 @dataclass(slots=True)
 class Facts:
-    """Everything bought and returned so far, in the order in which it was processed."""
+    """Everything said so far, in the order in which it was taken up; times in ms."""
 
-    zone: ZoneInfo
-    sales: list[tuple[str, int, int]] = field(default_factory=list)  # order_id, at_ms, amount_minor
-    returns: list[tuple[str | None, int, int]] = field(default_factory=list)  # order_id, at_ms, amount_minor
-    days: dict[int, date] = field(default_factory=dict)  # local day of each sale's instant
+    policy: Policy
+    bodies: list[Body] = field(default_factory=list)
+    responses: list[int] = field(default_factory=list)  # clicked, liked, answered, converted
+    openings: list[int] = field(default_factory=list)
+    unsubscriptions: list[int] = field(default_factory=list)
+    mentions: list[int] = field(default_factory=list)  # of a competitor
+    complaints: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was opened
+    solutions: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was solved
+    referrals: list[tuple[str, int]] = field(default_factory=list)  # who was brought, when
+    assets: list[tuple[int, int | None]] = field(default_factory=list)  # when, minor units; None: cleared
+    decisions: list[tuple[int, str | None, int | None]] = field(default_factory=list)  # when, tier, until
 
     def add(self, event: Event) -> None:
-        """Take in one sale or return."""
-        if event.kind == "sale":
-            self.sales.append((event.order_id, event.at_ms, event.amount_minor))
-            self.days[event.at_ms] = local_day(event.at_ms, self.zone)
-        else:
-            self.returns.append((event.returned_order_id, event.at_ms, event.amount_minor))
+        """Take in one event.
 
-    def orders(self) -> dict[str, tuple[int, int]]:
-        """Return each order's date (its earliest sale) and amount (the sum of its sales)."""
-        orders: dict[str, tuple[int, int]] = {}
-        for order_id, at_ms, amount in self.sales:
-            known = orders.get(order_id)
-            orders[order_id] = (min(known[0], at_ms), known[1] + amount) if known else (at_ms, amount)
-        return orders
-
-    def split_returns(
-        self, orders: dict[str, tuple[int, int]]
-    ) -> tuple[dict[str, int], list[tuple[int, int]]]:
-        """Return the amounts returned per order, and (at_ms, amount) of the returns that stand alone.
-
-        A return stands alone when it names no order, one not seen, or one more than 365 d older.
+        Raises:
+            Refused: it can't be counted; nothing was taken in.
         """
-        attached: dict[str, int] = defaultdict(int)
-        alone: list[tuple[int, int]] = []
-        for order_id, at_ms, amount in self.returns:
-            order = orders.get(order_id) if order_id is not None else None
-            if order_id is not None and order is not None and at_ms - order[0] <= YEAR_MS:
-                attached[order_id] += amount
-            else:
-                alone.append((at_ms, amount))
-        return attached, alone
+        at_ms, fields = event.at_ms, event.fields
+        match event.kind:
+            case "purchase-recorded.v1":
+                self.bodies.append(self._record(event))
+            case "purchase-corrected.v1":
+                self._correct(event)
+            case "product-browsed.v1" if "competitor" in fields:
+                self.mentions.append(at_ms)
+            case "campaign-responded.v1":
+                self._respond(fields["response"], at_ms)
+            case "service-contact-recorded.v1":
+                self._contact(fields, at_ms)
+            case "referral-made.v1":
+                self.referrals.append((fields["referred_customer_id"], at_ms))
+            case "customer-described.v1":
+                self._describe(fields, at_ms)
+            case "tier-pinned.v1":
+                until = fields.get("until")
+                self.decisions.append((at_ms, fields["tier"], None if until is None else instant_ms(until)))
+            case "tier-unpinned.v1":
+                self.decisions.append((at_ms, None, None))
 
-    def measure(self, now_ms: int) -> Measures:
-        """Count the window at ``now_ms`` from nothing."""
-        orders = self.orders()
-        attached, alone = self.split_returns(orders)
-        opens_ms = now_ms - YEAR_MS
-        net, days, counted = 0, set(), 0
-        for order_id, (at_ms, amount) in orders.items():
-            if opens_ms < at_ms <= now_ms:
-                returned = attached.get(order_id, 0)
-                net += amount - returned
-                if returned == 0 or returned < amount:
-                    counted += 1
-                    days.add(self.days[at_ms])
-        net -= sum(amount for at_ms, amount in alone if opens_ms < at_ms <= now_ms)
-        return Measures(net, counted, len(days))
+    def purchases(self) -> list[Purchase]:
+        """Return every sale and return as its highest revision has it; what never was is left out."""
+        highest: dict[str, Body] = {}
+        for body in self.bodies:
+            known = highest.get(body.event_id)
+            if known is None or body.revision > known.revision:
+                highest[body.event_id] = body
+        return [body.purchase for body in highest.values() if body.purchase is not None]
 
-    def next_expiry_ms(self, after_ms: int) -> int | None:
-        """Return the first instant later than ``after_ms`` at which a fact leaves the window."""
-        orders = self.orders()
-        _, alone = self.split_returns(orders)
-        dates = [at_ms for at_ms, _ in orders.values()] + [at_ms for at_ms, _ in alone]
-        return min((at_ms + YEAR_MS for at_ms in dates if at_ms + YEAR_MS > after_ms), default=None)
+    def pin(self, now_ms: int) -> str | None:
+        """Return the tier that the latest decision shows at an instant, if it shows one."""
+        if not self.decisions:
+            return None
+        at_ms, tier, until_ms = max(self.decisions, key=lambda one: one[0])
+        return tier if at_ms <= now_ms and (until_ms is None or now_ms < until_ms) else None
 
+    def _record(self, event: Event) -> Body:
+        purchase = self._purchase(event.fields, event.at_ms)
+        return Body(event_id=event.event_id, revision=0, digest=event.body_digest, purchase=purchase)
 
-def score(measures: Measures, currency: str) -> int:
-    """Return the score, 0 to 10,000: spend 40 %, orders 30 %, repurchase rate 30 %, rounded once, half-even."""
-    spend = max(0, measures.net_minor) / 10 ** EXPONENTS.get(currency, 2)
-    repurchase = (measures.days - 1) / measures.days if measures.days else 0
-    return round(
-        10000
-        * (
-            0.4 * min(1, math.log(1 + spend / 10) / math.log(1 + 20000 / 10))
-            + 0.3 * min(1, math.log(1 + measures.orders) / math.log(1 + 100))
-            + 0.3 * repurchase
+    def _correct(self, event: Event) -> None:
+        """Take in a correction, unless a higher revision makes it mean nothing."""
+        fields = event.fields
+        body, revision, corrects = fields.get("purchase"), fields["revision"], fields["corrects"]
+        at_ms = event.at_ms if body is None else instant_ms(body["occurred_at"])
+        digest = b"" if body is None else body_digest(body, at_ms)
+        said = [known for known in self.bodies if known.event_id == corrects]
+        highest = max(said, key=lambda known: known.revision, default=None)
+        if highest is not None and highest.revision >= revision:
+            if highest.revision == revision and highest.digest != digest:
+                raise Refused("CONFLICT")
+            return
+        replaced = None if highest is None else highest.purchase
+        oldest_ms = at_ms if replaced is None else min(at_ms, replaced.at_ms)
+        if oldest_ms < event.at_ms - self.policy.window_ms - self.policy.lateness_ms:
+            raise Refused("LATE")
+        counted = None if body is None else self._purchase(body, at_ms)
+        self.bodies.append(Body(event_id=corrects, revision=revision, digest=digest, purchase=counted))
+
+    def _purchase(self, fields: Mapping[str, Any], at_ms: int) -> Purchase:
+        return Purchase(
+            at_ms=at_ms,
+            kind=fields["kind"],
+            order_id=fields["order_id"],
+            amount_minor=self._converted(fields["amount_minor"], fields["currency"]),
+            returned_order_id=fields.get("returned_order_id"),
         )
-    )
+
+    def _converted(self, amount_minor: int, currency: str) -> int:
+        """Return an amount in the base currency: exact, and rounded once, half to even."""
+        rate = self.policy.conversions.get(currency)
+        if rate is None:
+            raise Refused("CURRENCY")
+        return round(Fraction(amount_minor) * rate)
+
+    def _respond(self, response: str, at_ms: int) -> None:
+        if response in ANSWERS:
+            self.responses.append(at_ms)
+        elif response == "opened":
+            self.openings.append(at_ms)
+        elif response == "unsubscribed":
+            self.unsubscriptions.append(at_ms)
+
+    def _contact(self, fields: Mapping[str, Any], at_ms: int) -> None:
+        status = fields.get("status", "opened")
+        if "competitor" in fields:
+            self.mentions.append(at_ms)
+        if status == "solved":
+            self.solutions.append((fields["contact_id"], at_ms))
+        elif status == "opened" and fields["kind"] == "complaint":
+            self.complaints.append((fields["contact_id"], at_ms))
+
+    def _describe(self, fields: Mapping[str, Any], at_ms: int) -> None:
+        # Assets without a rate are left out, and the rest of the description counts.
+        if "assets_minor" in fields and fields["assets_currency"] in self.policy.conversions:
+            self.assets.append((at_ms, self._converted(fields["assets_minor"], fields["assets_currency"])))
+        if "assets" in fields.get("cleared", ()):
+            self.assets.append((at_ms, None))

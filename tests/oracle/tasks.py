@@ -45,7 +45,7 @@ def tasks_of(outcome: Outcome, end_ms: int) -> tuple[Task, ...]:
         for customer in outcome.customers
         for made in (
             welcomes(customer.customer_id, changes[customer.customer_id]),
-            call_backs(customer.customer_id, customer.silence.episodes),
+            call_backs(customer.customer_id, customer.warnings.episodes),
         )
         for task in made
     ]

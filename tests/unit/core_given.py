@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.events import (
     CampaignResponded,
     ChurnCleared,
     ChurnWarned,
+    CutPoint,
     Input,
     ProductBrowsed,
+    PurchaseBody,
+    PurchaseCorrected,
     PurchaseRecorded,
+    ReferralMade,
+    ServiceContactRecorded,
     TierChanged,
+    TierPinned,
 )
+from schemas.fields import ContactTopic
 from schemas.times import DAY_MS, from_ms, to_ms
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Cuts
@@ -25,10 +32,24 @@ from services.scorer.core.state import State
 
 POLICY = Policy.default()
 T0 = to_ms(datetime.fromisoformat("2024-01-01T12:00:00+00:00"))
-CUTS = Cuts(high_18=5_000, high_20=4_800, high_22=4_600, low_18=1_500, low_20=1_700, low_22=1_900)
+
+
+def cuts_at(high: tuple[int, int, int], low: tuple[int, int, int]) -> Cuts:
+    """Return cuts of the default ladder: each edge as (enter, plain, leave)."""
+    return Cuts(
+        points=(
+            CutPoint(above="high_value", enter=high[0], plain=high[1], leave=high[2]),
+            CutPoint(above="regular", enter=low[0], plain=low[1], leave=low[2]),
+        )
+    )
+
+
+CUTS = cuts_at((5_000, 4_800, 4_600), (1_900, 1_700, 1_500))
 _numbers = count(1)
 
-ResponseKind = Literal["delivered", "opened", "clicked", "converted", "unsubscribed"]
+ContactKind = Literal["inquiry", "urgent_need", "complaint", "ticket"]
+ContactStatus = Literal["opened", "answered", "solved"]
+ResponseKind = Literal["delivered", "opened", "clicked", "liked", "answered", "converted", "unsubscribed"]
 
 
 def at(day: float) -> int:
@@ -153,12 +174,76 @@ class Life:
         for one in self.effects:
             if isinstance(one, ChurnWarned):
                 start = to_ms(one.occurred_at)
-                found.append((one.rule.value, "warned", start, start))
+                found.append((one.rule, "warned", start, start))
             elif isinstance(one, ChurnCleared):
-                found.append((one.rule.value, one.cause.value, to_ms(one.started_at), to_ms(one.occurred_at)))
+                found.append((one.rule, one.cause.value, to_ms(one.started_at), to_ms(one.occurred_at)))
         return found
 
     def _take(self, step: Step) -> None:
         self.state = step.state
         self.effects += step.effects
         self.steps.append(step)
+
+
+def corrected(
+    original: PurchaseRecorded, revision: int, *, at_ms: int | None = None, **changes: Any
+) -> PurchaseCorrected:
+    """Return a correction of a purchase; without changes the purchase never was."""
+    body = None
+    if changes:
+        fields = {name: getattr(original, name) for name in PurchaseBody.__struct_fields__}
+        body = PurchaseBody(**(fields | changes))
+    return PurchaseCorrected(
+        event_id=f"{original.event_id}-r{revision}",
+        customer_id=original.customer_id,
+        occurred_at=original.occurred_at if at_ms is None else from_ms(at_ms),
+        corrects=original.event_id,
+        revision=revision,
+        purchase=body,
+    )
+
+
+def contact(
+    time_ms: int,
+    name: str = "t1",
+    *,
+    kind: ContactKind = "complaint",
+    status: ContactStatus = "opened",
+    topics: tuple[ContactTopic, ...] = (),
+    competitor: str | None = None,
+) -> ServiceContactRecorded:
+    """Return an event of a service contact."""
+    return ServiceContactRecorded(
+        event_id=f"{name}-{status}-{next(_numbers)}",
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        contact_id=name,
+        kind=kind,
+        channel="phone",
+        status=status,
+        topics=topics,
+        competitor=competitor,
+    )
+
+
+def pinned(time_ms: int, tier: str, *, until_ms: int | None = None, event: str = "") -> TierPinned:
+    """Return a manager's pin."""
+    return TierPinned(
+        event_id=event or f"e{next(_numbers)}",
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        tier=tier,
+        until=None if until_ms is None else from_ms(until_ms),
+        cause="a promise",
+        decided_by="manager",
+    )
+
+
+def referral(time_ms: int, referred: str, *, event: str = "") -> ReferralMade:
+    """Return a referral that the customer made."""
+    return ReferralMade(
+        event_id=event or f"e{next(_numbers)}",
+        customer_id="c",
+        occurred_at=from_ms(time_ms),
+        referred_customer_id=referred,
+    )

@@ -7,9 +7,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from schemas.events import ChurnWarned, TimeReached
+from schemas.events import (
+    ChurnBasis,
+    ChurnWarned,
+    CompetitorBasis,
+    DisengagedBasis,
+    FrequencyBasis,
+    Pin,
+    ScoreParts,
+    TimeReached,
+)
 from schemas.tasks import TRANSITIONS, IllegalMove, TaskAction, TaskState, after
-from schemas.tiers import Cause, ChurnRule, EpisodeEnd, Tier
+from schemas.tiers import Cause, EpisodeEnd, Tier, WinBackReason
 from schemas.times import HOUR_MS, from_ms, to_ms
 from schemas.wire import Reason, Refused, encode
 from services.alerter.core.assignment import Unassigned, assign
@@ -19,10 +28,9 @@ from services.alerter.core.records import read
 from services.alerter.core.task import Task, live_task, withdrawn
 from services.alerter.core.wording import SUBJECT_CHARACTERS_MAX, Wording
 from services.alerter.people import DEMO_PEOPLE
-from tests.alerter_events import NOON, PROOF, cleared, moved, warned
+from tests.alerter_events import HIGH_SILENCE, NOON, PROOF, RULES, cleared, moved, warned
 
 WORDS = Wording()
-HIGH_SILENCE = ChurnRule.HIGH_VALUE_SILENCE
 LATER = NOON + timedelta(days=90)
 
 
@@ -72,14 +80,48 @@ def test_other_moves_ask_for_nothing(previous: Tier | None, current: Tier) -> No
     assert after_all(moved(previous, current)) == ()
 
 
+METALS = ("gold", "silver", "bronze", "tin")
+
+
+def test_the_top_tier_may_have_any_name() -> None:
+    """The best level of any ladder is welcomed, another is not, and leaving it takes the welcome back."""
+    arrived = moved("bronze", "gold", ladder=METALS)
+    left = moved("gold", "silver", revision=2, ladder=METALS)
+
+    (task,) = after_all(arrived)
+    assert (task.playbook, task.tier) == ("welcome_high_value", "gold")
+    assert "Moved up from bronze" in task.why
+    assert after_all(moved("bronze", "silver", ladder=METALS)) == ()
+    assert [one.state for one in after_all(arrived, left)] == [TaskState.WITHDRAWN]
+    assert call_back(warned(ranked_tier="gold", ladder=METALS), WORDS).urgency == 2
+    assert call_back(warned(ranked_tier="silver", ladder=METALS), WORDS).urgency == 3
+
+
+def test_a_pin_is_said() -> None:
+    """Who is welcomed, though a manager shows them elsewhere, is known to be an exception."""
+    pin = Pin(tier="at_risk", until=None, cause="fraud check", decided_by="ingrid.moreau")
+    task = welcome(moved(Tier.REGULAR, Tier.HIGH_VALUE, pin=pin), WORDS)
+
+    assert task.why.endswith("Shown as at risk, as ingrid.moreau decided: fraud check.")
+    assert task.evidence[0]["pin"]["tier"] == "at_risk"
+
+
+@pytest.mark.parametrize(("days", "words"), [(365, "12 months"), (730, "730 days")])
+def test_the_window_is_the_policy_s(days: int, words: str) -> None:
+    """What was bought is said of the time in which it was counted."""
+    task = welcome(moved(None, Tier.HIGH_VALUE), Wording(window_days=days))
+
+    assert f"in the last {words}." in task.why
+
+
 @pytest.mark.parametrize(
     ("previous", "cause", "ending"),
     [
-        (Tier.REGULAR, Cause.EVENT, "Moved up from regular because of a purchase."),
+        (Tier.REGULAR, Cause.EVENT, "Moved up from regular because of what they did."),
         (Tier.AT_RISK, Cause.CROWD, "Moved up from at risk because the crowd moved the cut-offs."),
         (Tier.REGULAR, Cause.TIME, "Moved up from regular because time passed."),
         (Tier.REGULAR, Cause.POLICY, "Moved up from regular because the policy changed."),
-        (None, Cause.EVENT, "Entered at the top because of a purchase."),
+        (None, Cause.EVENT, "Entered at the top because of what they did."),
     ],
 )
 def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> None:
@@ -98,8 +140,8 @@ def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> N
     [
         pytest.param(
             warned(last_browse="viewed garden hose", competitor="Acme"),
-            "No purchase or answer for 90 days; usually buys every 21 days. Last purchase 4 March 2026. "
-            "Last viewed garden hose; looked at competitor Acme.",
+            "No purchase or answer for 90 days (usual gap 21 days). Last purchase 4 March 2026. "
+            "Last viewed garden hose. Looked at competitor Acme.",
             id="all of it",
         ),
         pytest.param(
@@ -109,26 +151,149 @@ def test_welcome_says_why(previous: Tier | None, cause: Cause, ending: str) -> N
         ),
         pytest.param(
             warned(HIGH_SILENCE, usual_gap_days=1.0, last_browse="viewed tea"),
-            "No purchase or answer for 180 days; usually buys every day. Last purchase 4 December 2025. "
+            "No purchase or answer for 180 days (usual gap 1 day). Last purchase 4 December 2025. "
             "Last viewed tea.",
             id="daily buyer",
         ),
         pytest.param(
             warned(last_response_at=datetime(2026, 3, 9, tzinfo=UTC)),
-            "No purchase or answer for 90 days; usually buys every 21 days. Last purchase 4 March 2026. "
+            "No purchase or answer for 90 days (usual gap 21 days). Last purchase 4 March 2026. "
             "Last answer 9 March 2026.",
             id="answered after the purchase",
         ),
         pytest.param(
             warned(last_response_at=datetime(2026, 1, 9, tzinfo=UTC), last_browse="\x00"),
-            "No purchase or answer for 90 days; usually buys every 21 days. Last purchase 4 March 2026.",
+            "No purchase or answer for 90 days (usual gap 21 days). Last purchase 4 March 2026.",
             id="an older answer and an empty look are left out",
         ),
     ],
 )
 def test_silence_says_why(event: ChurnWarned, why: str) -> None:
     """The warning's evidence reads as sentences; what is not known is not said."""
-    assert call_back(event, WORDS).why == why
+    assert call_back(event, WORDS).why == f"{why} Call back within 48 h."
+
+
+def few_orders(recent: int, ratio: float, probability: float, *, significant: bool = True) -> FrequencyBasis:
+    return FrequencyBasis(
+        recent_orders=recent, recent_days=90, past_orders=20, past_days=270,
+        ratio=ratio, probability=probability, significant=significant,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "basis", "why"),
+    [
+        pytest.param(
+            "fewer_orders",
+            few_orders(1, 0.15, 0.0196),
+            "1 order in the last 90 days, 20 in the 270 before: about a seventh as often. By chance alone "
+            "that happens once in 51 times.",
+            id="fewer orders",
+        ),
+        pytest.param(
+            "fewer_orders",
+            few_orders(0, 0.0, 0.0003),
+            "No order in the last 90 days, 20 in the 270 before. By chance alone that happens less than once "
+            "in a thousand times.",
+            id="no order",
+        ),
+        pytest.param(
+            "fewer_orders",
+            few_orders(3, 0.45, 0.2, significant=False),
+            "3 orders in the last 90 days, 20 in the 270 before: about half as often. It may be chance: alone "
+            "it does that once in 5 times.",
+            id="the plain rule",
+        ),
+        pytest.param(
+            "competitor_seen", None, "Looked at or asked about Acme on 2 June 2026.", id="competitor"
+        ),
+        pytest.param(
+            "little_hope",
+            None,
+            "Repurchase probability 24 % in the next 180 days (usual gap 21 days). No purchase since "
+            "4 March 2026.",
+            id="model",
+        ),
+        pytest.param(
+            "disengaged",
+            None,
+            "A complaint of 26 May 2026 (case T-17) is not solved after 7 days.",
+            id="complaint",
+        ),
+        pytest.param(
+            "disengaged",
+            DisengagedBasis(what="unsubscribed", at=NOON),
+            "Unsubscribed from campaigns on 2 June 2026.",
+            id="unsubscribed",
+        ),
+    ],
+)
+def test_every_kind_of_warning_says_why(rule: str, basis: ChurnBasis | None, why: str) -> None:
+    """Counts, odds, names and days, each kind in its own words, and by when to call."""
+    task = call_back(warned(rule, basis=basis), WORDS)
+
+    bought = "" if rule == "little_hope" else " Last purchase 4 March 2026."
+    assert task.why == f"{why}{bought} Call back within 48 h."
+
+
+@pytest.mark.parametrize(
+    ("rule", "title"),
+    [
+        ("early_silence", "Call back: silent for 90 days"),
+        ("high_value_silence", "Call back: high value customer silent for 180 days"),
+        ("fewer_orders", "Call back: buying less often than before"),
+        ("competitor_seen", "Call back: looking at Acme"),
+        ("little_hope", "Call back: 24 % likely to buy again"),
+        ("disengaged", "Call back: left with an unsolved complaint"),
+    ],
+)
+def test_the_title_names_the_matter(rule: str, title: str) -> None:
+    """A line of the queue says what it is about; the best customers of a high severity are named so."""
+    assert call_back(warned(rule, ranked_tier=Tier.HIGH_VALUE), WORDS).title == title
+
+
+def test_a_competitor_is_dated_where_the_reason_tells_the_day() -> None:
+    """The advisor hears when it was, not only that it was."""
+    event = warned(competitor="Acme", reason_evidence=("Looked at or asked about Acme on 2026-05-03.",))
+
+    assert "Looked at or asked about Acme on 2026-05-03. Call back" in call_back(event, WORDS).why
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (WinBackReason.PRICE, ("the price", "extra 10 %")),
+        (WinBackReason.SERVICE, ("the service", "one to one", "fast channel", "free service")),
+        (WinBackReason.COMPETITOR, ("a competitor", "comparison", "Acme")),
+        (WinBackReason.QUALITY, ("the product", "replacement")),
+    ],
+)
+def test_the_advice_follows_the_reason(reason: WinBackReason, words: tuple[str, ...]) -> None:
+    """What to offer stands beside the signs that it rests on, and nothing that fits another reason."""
+    event = warned(competitor="Acme", reason=reason, reason_evidence=("A complaint on 2026-05-01.",))
+    task = call_back(event, WORDS)
+
+    assert all(word in task.advice for word in words)
+    assert "A complaint on 2026-05-01." in task.advice
+    assert "Ask why" not in task.advice
+    assert task.evidence[0]["reason"] == reason
+
+
+def test_an_unknown_reason_is_asked_for() -> None:
+    """Nobody guesses: the advisor asks, and knows what to offer for each answer."""
+    advice = call_back(warned(), WORDS).advice
+
+    assert advice.startswith("Ask why.")
+    assert all(word in advice for word in ("extra 10 %", "fast channel", "comparison", "replacement"))
+
+
+@pytest.mark.parametrize(("hours", "words"), [(4, "4 h"), (48, "48 h"), (168, "7 days"), (100, "100 h")])
+def test_the_deadline_is_the_rule_s(hours: int, words: str) -> None:
+    """The policy says how soon; the task is due then, and says so."""
+    task = call_back(warned(contact_within_hours=hours), WORDS)
+
+    assert task.due_at_ms - task.created_at_ms == hours * HOUR_MS
+    assert task.why.endswith(f"Call back within {words}.")
 
 
 @pytest.mark.parametrize(
@@ -149,11 +314,23 @@ def test_dates_are_local() -> None:
 
 def test_free_text_is_made_safe() -> None:
     """A product's name can neither stop PostgreSQL (NUL) nor turn a sentence around (U+202E)."""
-    task = call_back(warned(last_browse="viewed a\x00b\u202ec", competitor="x" * 500), WORDS)
+    task = call_back(
+        warned(
+            last_browse="viewed a\x00b\u202ec",
+            competitor="x" * 500,
+            basis=CompetitorBasis(competitor="\x00y", at=NOON),
+            reason=WinBackReason.COMPETITOR,
+            reason_evidence=("Saw\x00it.",),
+        ),
+        WORDS,
+    )
 
     assert "Last viewed a b c" in task.why
     assert f"competitor {'x' * (SUBJECT_CHARACTERS_MAX - 1)}…." in task.why
     assert task.evidence[0]["last_browse"] == "viewed a b c"
+    assert task.evidence[0]["basis"]["competitor"] == "y"
+    assert task.evidence[0]["reason_evidence"] == ["Saw it."]
+    assert "Saw it." in task.advice
 
 
 @pytest.mark.parametrize(("orders", "tier"), [(1, Tier.AT_RISK), (0, Tier.LAPSED)])
@@ -297,8 +474,11 @@ def test_moves_follow_the_table() -> None:
 
 def test_a_record_is_read_as_it_was_written() -> None:
     """The event that comes out is the one that went in."""
-    for topic, event in (("tier-changes", moved(None, Tier.REGULAR)), ("churn-warnings", warned())):
-        assert read(topic, b"c1", encode(event)) == event
+    change = moved(None, Tier.REGULAR)
+    assert read("tier-changes", b"c1", encode(change)) == change
+    for rule in RULES:
+        warning = warned(rule)
+        assert read("churn-warnings", b"c1", encode(warning)) == warning
 
 
 FAR = datetime(9999, 12, 31, tzinfo=UTC)
@@ -316,6 +496,14 @@ FAR = datetime(9999, 12, 31, tzinfo=UTC)
         ("churn-warnings", b"c1", encode(TimeReached(event_id="t", through=NOON)), Reason.VERSION),
         ("churn-warnings", b"c1", encode(warned(at=FAR)), Reason.TIME),
         ("churn-warnings", b"c1", encode(warned(last_response_at=FAR)), Reason.TIME),
+        (
+            "churn-warnings",
+            b"c1",
+            encode(warned("competitor_seen", basis=CompetitorBasis(competitor="Acme", at=FAR))),
+            Reason.TIME,
+        ),
+        ("churn-warnings", b"c1", encode(warned(contact_within_hours=10**15)), Reason.RANGE),
+        ("churn-warnings", b"c1", encode(warned(contact_within_hours=0)), Reason.RANGE),
         (
             "churn-warnings",
             b"c1",
@@ -394,5 +582,5 @@ def test_evidence_is_complete() -> None:
     """Whatever the event proves is kept with the task, ready to be shown."""
     task = welcome(moved(Tier.REGULAR, Tier.HIGH_VALUE), WORDS)
 
-    assert task.evidence[0]["parts"] == msgspec.to_builtins(PROOF.parts)
+    assert msgspec.convert(task.evidence[0]["parts"], ScoreParts) == PROOF.parts
     assert task.evidence[0]["cause"] == "event"

@@ -19,10 +19,12 @@ from starlette.staticfiles import StaticFiles
 
 import services.api
 from schemas.tasks import TaskState
+from schemas.tiers import ChurnKind, EpisodeEnd, WinBackReason
 from services.api import task_sql
 from services.api.access import MANAGERS, PUBLIC, Principal, check_every_route
 from services.api.app import build
 from services.api.customer_view import CURVE_BANDS, Base
+from services.api.cuts_view import cuts_view
 from services.api.feed import BEGINNING, Change, Place, place_of
 from services.api.hub import CLOSED, Client, shows, told
 from services.api.ops import escaped
@@ -32,6 +34,7 @@ from services.api.stale import stale
 from services.api.task_views import TaskCard
 from services.api.texts import LANGUAGES, texts_of
 from services.scorer.core.cuts import empty_histogram, histogram_to_bytes
+from services.scorer.core.policy import Ladder, Level, Policy
 
 PACKAGE = Path(services.api.__file__).parent
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
@@ -209,6 +212,64 @@ def test_the_crowd_counts_everybody_once() -> None:
     assert base.crowd(5000).better_than == 6 / 14
     assert base.crowd(None).better_than is None
     assert Base([]).crowd(5000).better_than is None
+
+
+@dataclass(frozen=True)
+class CutRow:
+    """A row of ``cut_offs`` as ``cuts_view`` reads it."""
+
+    cuts: list[int] | None
+    tied: list[int]
+    version: int = 3
+    at_ms: int = 0
+    active: int = 9
+
+
+def ladder_of(by: str, *levels: Level) -> Policy:
+    """Return a policy with this ladder."""
+    return Policy(churn=(), tiers=Ladder(by=by, levels=levels))  # type: ignore[arg-type]
+
+
+def test_cut_offs_are_named_by_their_policy() -> None:
+    """Each edge names who is above it and who below, and whether it counts from the top."""
+    policy = ladder_of(
+        "percentile",
+        *(Level(name="gold", percent=5), Level(name="silver", percent=15)),
+        *(Level(name="tin"), Level(name="dust", percent=10)),
+    )
+    view = cuts_view(CutRow([9, 8, 7, 6, 5, 4, 3, 2, 1], [4, 0, 2]), policy)
+
+    assert [(one.above, one.below, one.from_top) for one in view.cuts] == [
+        ("gold", "silver", True),
+        ("silver", "tin", True),
+        ("tin", "dust", False),
+    ]
+    assert [(one.enter, one.plain, one.leave, one.tied) for one in view.cuts] == [
+        (9, 8, 7, 4), (6, 5, 4, 0), (3, 2, 1, 2),
+    ]  # fmt: skip
+    assert cuts_view(CutRow(None, []), policy).cuts == []
+
+
+def test_fixed_cut_offs_need_no_crowd() -> None:
+    """Thresholds stand in the policy; nobody ties at them, and money is in minor units."""
+    policy = ladder_of("spend", Level(name="gold", at_least=20_000), Level(name="plain"))
+    (edge,) = cuts_view(CutRow(None, []), policy).cuts
+
+    assert (edge.above, edge.below, edge.plain, edge.leave) == ("gold", "plain", 2_000_000, 1_960_000)
+    assert (edge.from_top, edge.tied) == (True, None)
+
+
+def test_every_end_of_a_warning_has_words() -> None:
+    """Wherever it is shown: on the task, in the timeline, and to whoever came too late."""
+    english = texts_of("en")
+    for end in EpisodeEnd:
+        assert f"closed.{end}" in english
+        assert f"cause.{end}" in english
+        detail = stale(somebody(), Row("withdrawn", closed_by=str(end))).detail
+        assert "its reason is over" not in detail
+    assert all(f"reason.{reason}" in english for reason in WinBackReason if reason != "unknown")
+    bases = {kind.value for kind in ChurnKind} - {"disengaged"} | {"unsubscribed", "complaint"}
+    assert all(f"basis.{basis}" in english for basis in bases)
 
 
 def test_bytes_are_shown_without_letting_them_act() -> None:

@@ -11,6 +11,7 @@ from schemas.times import DAY_MS, to_ms
 from services.scorer.core.advance import settle
 from services.scorer.core.policy import Policy
 from services.scorer.core.score import parts_of, score_of
+from services.scorer.core.state import State
 from services.scorer.core.window import recount
 from tests.unit.core_given import POLICY, Life, at, browse, returned, sale
 
@@ -29,16 +30,19 @@ from tests.unit.core_given import POLICY, Life, at, browse, returned, sale
 )
 def test_score(net_minor: int, orders: int, days: int, expected: int) -> None:
     """The score is the published formula, and its parts add up to it."""
-    parts = parts_of(net_minor, orders, days, POLICY)
+    state = State(customer_id="c", settled_ms=0, net_minor=net_minor, orders=orders, purchase_days=days)
+    parts = parts_of(state, POLICY)
 
-    assert score_of(net_minor, orders, days, POLICY) == expected
-    assert round(parts.spend_points + parts.orders_points + parts.repurchase_points) == expected
+    assert score_of(state, POLICY) == expected
+    assert round(sum(part.points for part in parts.points)) == expected
 
 
 @pytest.mark.parametrize(("currency", "minor"), [("JPY", 50), ("USD", 5_000), ("KWD", 50_000)])
 def test_money_is_scored_in_major_units(currency: str, minor: int) -> None:
     """50 yen, 50.00 dollars and 50.000 dinars are the same basket."""
-    assert score_of(minor, 1, 1, Policy.default(currency=currency)) == 1393
+    state = State(customer_id="c", settled_ms=0, net_minor=minor, orders=1, purchase_days=1)
+
+    assert score_of(state, Policy.default(currency=currency)) == 1393
 
 
 def test_a_fact_leaves_at_exactly_365_days() -> None:

@@ -10,6 +10,7 @@ from services.scorer import crowd, store
 from services.scorer.core.cuts import BINS, Cuts, Histogram, Ties, count_move, empty_histogram
 from services.scorer.core.policy import Policy
 from services.scorer.store import cut_offs_of
+from tests.unit.core_given import cuts_at
 
 POLICY = Policy.default()
 BIN = st.none() | st.integers(0, BINS - 1)
@@ -23,14 +24,7 @@ def histogram_of(*scores: int) -> Histogram:
 
 
 def cuts(high: int = 8000, low: int = 2000, *, step: int = 100) -> Cuts:
-    return Cuts(
-        high_18=high + step,
-        high_20=high,
-        high_22=high - step,
-        low_18=low - step,
-        low_20=low,
-        low_22=low + step,
-    )
+    return cuts_at((high + step, high, high - step), (low + step, low, low - step))
 
 
 # -- notes ------------------------------------------------------------------------------------------
@@ -80,15 +74,15 @@ def test_a_move_out_of_an_empty_bin_is_an_error() -> None:
 
 def test_new_cut_offs_of_nobody_are_none() -> None:
     """Before the first purchase there is nothing to rank."""
-    assert crowd.new_cut_offs(empty_histogram(), POLICY) == (None, Ties(0, 0, 0))
+    assert crowd.new_cut_offs(empty_histogram(), POLICY) == (None, Ties(0, ()))
 
 
 def test_new_cut_offs_tell_who_ties_at_them() -> None:
     """Ten people at 100, 200 .. 1000: two are high, two are low."""
     found, ties = crowd.new_cut_offs(histogram_of(*range(100, 1001, 100)), POLICY)
     assert found is not None
-    assert (found.high_20, found.low_20) == (801, 300)
-    assert ties == Ties(active=10, tied_high=1, tied_low=1)
+    assert tuple(point.plain for point in found.points) == (801, 300)
+    assert ties == Ties(active=10, tied=(1, 1))
 
 
 def test_the_first_and_the_last_cut_offs_are_always_worth_a_version() -> None:
@@ -123,20 +117,29 @@ def test_a_cut_is_at_or_above() -> None:
     assert not crowd.moved_enough(histogram_of(7999), old, new)
 
 
-@pytest.mark.parametrize("name", store.CUT_NAMES)
-def test_each_of_the_six_cuts_counts(name: str) -> None:
+@pytest.mark.parametrize("index", range(6))
+def test_each_of_the_six_cuts_counts(index: int) -> None:
     """The hysteresis moves people as well."""
-    old = cuts()
-    new = Cuts(**{each: getattr(old, each) + (each == name) for each in store.CUT_NAMES})
-    assert crowd.moved_enough(histogram_of(getattr(old, name)), old, new)
+    old = store.numbers_of(cuts())
+    new = [number + (place == index) for place, number in enumerate(old)]
+    assert crowd.moved_enough(histogram_of(old[index]), cuts(), cuts_of_row(new))
 
 
 # -- writes -----------------------------------------------------------------------------------------
 
 
+def cuts_of_row(numbers: list[int]) -> Cuts:
+    """Return cuts as they are read from a row."""
+    found = cut_offs_of((7, 1_000, True, numbers, 3), POLICY).cuts
+    assert found is not None
+    return found
+
+
 def write(of: Cuts | None, ties: Ties) -> dict[str, Any]:
     """Return the row of a cut-offs write, by the names that its SQL gives the arrays."""
-    made = crowd.cut_offs_write(7, of, ties, at_ms=1_000, complete=True, policy_version=3)
+    made = crowd.cut_offs_write(
+        store.CutOffs(version=7, at_ms=1_000, complete=True, cuts=of, policy_version=3), ties
+    )
     assert made.sql.count("{}") == len(made.arrays)
     assert all(len(array) == 1 for array in made.arrays)
     names = made.sql.rsplit("AS v(", 1)[1].rstrip(")").split(", ")
@@ -144,23 +147,21 @@ def write(of: Cuts | None, ties: Ties) -> dict[str, Any]:
 
 
 def test_cut_offs_are_written_in_the_order_in_which_they_are_read() -> None:
-    """Six integers in one column: their order is the contract."""
-    row = write(cuts(), Ties(active=50, tied_high=4, tied_low=5))
-    stored = [row[name] for name in "abcdef"]
-    assert cut_offs_of((row["version"], row["at_ms"], row["complete"], stored)) == (7, 1_000, True, cuts())
-    assert (row["active"], row["tied_high"], row["tied_low"], row["policy"]) == (50, 4, 5, 3)
+    """Three integers for each edge in one column: their order is the contract."""
+    row = write(cuts(), Ties(active=50, tied=(4, 5)))
+    assert row["cuts"] == "{8100,8000,7900,2100,2000,1900}"
+    assert cuts_of_row([8100, 8000, 7900, 2100, 2000, 1900]) == cuts()
+    assert (row["active"], row["tied"], row["policy"]) == (50, "{4,5}", 3)
 
 
 def test_cut_offs_of_nobody_are_written_without_points() -> None:
-    """The statement stores null where nobody is active; the arrays still fit it."""
-    row = write(None, Ties(0, 0, 0))
-    assert row["active"] == 0
-    assert [row[name] for name in "abcdef"] == [0] * 6
-    assert "CASE WHEN v.active > 0" in store.INSERT_CUT_OFFS
+    """The column is null where nobody is active."""
+    row = write(None, Ties(0, ()))
+    assert (row["active"], row["cuts"], row["tied"]) == (0, None, "{}")
 
 
 def test_a_histogram_is_saved_with_its_head_count() -> None:
-    """Anyone can see by one number whether a saved histogram fits the customers."""
-    made = crowd.save_histogram(histogram_of(5, 5, 9), at_ms=1_000, complete=False)
-    at_ms, complete, active, counts = (array[0] for array in made.arrays)
-    assert (at_ms, complete, active, len(counts)) == (1_000, False, 3, 4 * BINS)
+    """Anyone can see by one number whether a saved histogram fits the customers, and whose scores it holds."""
+    made = crowd.save_histogram(histogram_of(5, 5, 9), at_ms=1_000, complete=False, policy_version=2)
+    at_ms, complete, active, counts, policy_version = (array[0] for array in made.arrays)
+    assert (at_ms, complete, active, len(counts), policy_version) == (1_000, False, 3, 4 * BINS, 2)

@@ -1,23 +1,28 @@
 """The oracle itself, judged by hand: every expected figure here was worked out on paper."""
 
 import json
+from datetime import date, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.oracle.clock import DAY_MS, YEAR_MS, midnights, rfc3339
-from tests.oracle.events import Event, event_from, instant_ms, read_events
-from tests.oracle.facts import Measures, score
+from tests.oracle.clock import DAY_MS, YEAR_MS, instant_ms, midnights, rfc3339
+from tests.oracle.events import Event, event_from, read_events
+from tests.oracle.policy import Ladder, policy_from
 from tests.oracle.replay import Outcome, replay
-from tests.oracle.tiers import cuts_of, next_tier
+from tests.oracle.score import score
+from tests.oracle.tiers import Cuts, cuts_of, next_level
+from tests.oracle.window import Measures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.oracle.customer import Customer
 
+LADDER = Ladder()
+TIERS = [level.name for level in LADDER.levels]
 NOON_MS = instant_ms("2024-06-01T12:00:00Z")
 ids = count()
 
@@ -67,14 +72,14 @@ def one(outcome: Outcome, who: str = "ann") -> "Customer":
 
 def counted(outcome: Outcome, who: str = "ann") -> tuple[int, int, int]:
     measures = one(outcome, who).measures
-    return measures.net_minor, measures.orders, measures.days
+    return measures.net_minor, measures.orders, len(measures.days)
 
 
 def episodes(outcome: Outcome) -> list[tuple[str, int, int | None, str]]:
     """Return (rule, start, end, cause) with times in milliseconds after ``NOON_MS``."""
     return [
         (found.rule, found.start_ms - NOON_MS, found.ended_ms and found.ended_ms - NOON_MS, found.ended_by)
-        for found in one(outcome).silence.episodes
+        for found in one(outcome).warnings.episodes
     ]
 
 
@@ -93,37 +98,45 @@ def episodes(outcome: Outcome) -> list[tuple[str, int, int | None, str]]:
 )
 def test_score(net: int, orders: int, days: int, currency: str, expected: int) -> None:
     """The published formula, in major units of the currency."""
-    assert score(Measures(net, orders, days), currency) == expected
+    dates = tuple(date(2024, 6, 1) + timedelta(days=n) for n in range(days))
+    found = Measures(net_minor=net, orders=orders, days=dates)
+    assert score(found, policy_from({"currency": currency})) == expected
+
+
+def read(cuts: Cuts | None) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return high and low at 18, 20 and 22 %."""
+    assert cuts is not None
+    high, low = cuts
+    return (high.enter, high.plain, high.leave), (low.leave, low.plain, low.enter)
+
+
+def next_tier(score: int, tier: str, since_ms: int, cuts: Cuts | None, now_ms: int) -> str:
+    return TIERS[next_level(score, TIERS.index(tier), since_ms, cuts, LADDER, now_ms=now_ms)]
 
 
 def test_nobody_is_high_or_low_below_five() -> None:
     """With N = 4, k is 0: high begins above the best, low ends at the worst."""
-    cuts = cuts_of([40, 10, 30, 20])
-    assert cuts is not None
-    assert (cuts.high, cuts.low) == ({18: 41, 20: 41, 22: 41}, {18: 10, 20: 10, 22: 10})
-    assert cuts_of([]) is None
+    cuts = cuts_of([40, 10, 30, 20], LADDER)
+    assert read(cuts) == ((41, 41, 41), (10, 10, 10))
+    assert cuts_of([], LADDER) is None
 
 
 def test_cuts_of_five() -> None:
     """With N = 5, k is 0, 1, 1 for 18, 20, 22 %."""
-    cuts = cuts_of([50, 10, 40, 20, 30])
-    assert cuts is not None
-    assert (cuts.high, cuts.low) == ({18: 51, 20: 41, 22: 41}, {18: 10, 20: 20, 22: 20})
+    cuts = cuts_of([50, 10, 40, 20, 30], LADDER)
+    assert read(cuts) == ((51, 41, 41), (10, 20, 20))
 
 
 def test_a_tie_across_a_cut_is_in_the_middle() -> None:
     """With N = 10, k is 1, 2, 2; three tie for the second place and none of them is high."""
-    cuts = cuts_of([90, 80, 80, 80, 50, 40, 10, 10, 10, 10])
-    assert cuts is not None
-    assert (cuts.high, cuts.low) == ({18: 81, 20: 81, 22: 81}, {18: 10, 20: 10, 22: 10})
+    cuts = cuts_of([90, 80, 80, 80, 50, 40, 10, 10, 10, 10], LADDER)
+    assert read(cuts) == ((81, 81, 81), (10, 10, 10))
 
 
 def test_hysteresis_and_dwell() -> None:
     """Upgrades at once; one tier down per change and only 90 days after the last one."""
-    cuts = cuts_of(range(1, 101))
-    assert cuts is not None
-    assert cuts.high == {18: 83, 20: 81, 22: 79}
-    assert cuts.low == {18: 19, 20: 21, 22: 23}
+    cuts = cuts_of(range(1, 101), LADDER)
+    assert read(cuts) == ((83, 81, 79), (19, 21, 23))
     dwell_ms = 90 * DAY_MS
     assert next_tier(82, "regular", 0, cuts, dwell_ms) == "regular"
     assert next_tier(83, "regular", 0, cuts, 1) == "high_value"
@@ -257,7 +270,7 @@ def test_a_silence_shows_as_at_risk_and_a_midnight_start_waits_for_its_events() 
     assert one(outcome).tier_since_ms == start_ms
     saved = replay([sale(midnight_ms), sale(start_ms)])
     assert episodes(saved) == []
-    assert not one(saved).silence.warned
+    assert not one(saved).warnings.warned
     # Alone, ann raised her score above the cut that the midnight drew from that score: high until the dwell ends.
     assert one(saved).tier == "high_value"
 
@@ -271,7 +284,7 @@ def test_high_value_silence_reads_the_tier_at_its_start() -> None:
     assert one(outcome).ranked_since_ms == instant_ms("2024-06-02T00:00:00Z")
     expected = [("early_silence", 90 * DAY_MS), ("high_value_silence", 180 * DAY_MS)]
     assert [found[:2] for found in episodes(outcome)] == expected
-    assert [episode.rule for episode in one(outcome, "c5").silence.episodes] == ["early_silence"]
+    assert [episode.rule for episode in one(outcome, "c5").warnings.episodes] == ["early_silence"]
 
 
 def test_a_newcomer_is_never_at_risk_before_the_dwell() -> None:

@@ -11,6 +11,7 @@ import pytest
 from deploy.history import PROBLEMS_SHOWN, History, Line, MalformedError, read
 from deploy.replay import Mark, Plan, in_order, midnights
 from schemas.times import DAY_MS, HOUR_MS, from_ms, to_ms
+from schemas.wire import REMEDIES, Reason
 from services.scorer.records import FUTURE_MS_MAX, partition_of
 from tests.contract.poison import encoded, event
 from tests.oracle.clock import midnights as oracle_midnights
@@ -241,9 +242,7 @@ def test_a_malformed_line_is_named_with_its_reason_and_the_remedy(tmp_path: Path
     lines = str(caught.value).splitlines()
     assert lines[0] == "these lines are no events; nothing was published"
     assert lines[1].startswith(f"{path}:3: TIME: ")
-    assert lines[1].endswith(
-        "give RFC 3339 with an offset, after 1970 and at most 10 minutes after the wall clock"
-    )
+    assert lines[1].endswith(REMEDIES[Reason.TIME])
     assert lines[2].startswith(f"{path}:4: NOT_JSON: ")
     assert len(lines) == 3
 

@@ -10,13 +10,12 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.events import ChurnCleared, ChurnWarned, TierChanged
-from schemas.tiers import Tier
 from schemas.times import to_ms
 from services.alerter.core.playbooks import (
     CALL_BACK_SILENT,
     WELCOME_HIGH_VALUE,
     call_back,
-    enters_high_value,
+    enters_top_tier,
     episode_of,
     welcome,
 )
@@ -41,9 +40,9 @@ def decide(tasks: tuple[Task, ...], event: Event, wording: Wording) -> tuple[Tas
         return _end_episode(tasks, event)
     if isinstance(event, ChurnWarned):
         return _ask_for(tasks, call_back(event, wording))
-    if enters_high_value(event):
+    if enters_top_tier(event):
         return _ask_for(tasks, welcome(event, wording))
-    if event.ranked_current != Tier.HIGH_VALUE:
+    if event.ranked_level != 0:
         return _take_welcome_back(tasks, event)
     return ()
 

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from schemas.tasks import LIVE_STATES, TaskAction, TaskState, after
-from schemas.tiers import Tier
 
 
 class CauseLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +28,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     team: str
     urgency: int  # 1 first .. 5 last
-    tier: Tier | None  # shown tier when it was raised
+    tier: str | None  # shown tier when it was raised
     title: str
     why: str
     advice: str

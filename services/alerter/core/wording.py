@@ -1,22 +1,17 @@
 """Evidence in words, for the person who makes the call."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
-from schemas.events import ChurnWarned, SilenceEvidence, TierChanged
-from schemas.tiers import Cause, Tier
+from schemas.events import Pin, TierChanged
+from schemas.tiers import Cause
 
 SUBJECT_CHARACTERS_MAX: Final = 120  # a product's name in a sentence; the whole of it is in the evidence
 
-TIER_WORDS: Final = {
-    Tier.HIGH_VALUE: "high value",
-    Tier.REGULAR: "regular",
-    Tier.AT_RISK: "at risk",
-    Tier.LAPSED: "lapsed",
-}
+_YEAR_DAYS: Final = 365
 CAUSE_WORDS: Final = {
-    Cause.EVENT: "because of a purchase",
+    Cause.EVENT: "because of what they did",  # a purchase, or with other metrics a referral, a visit
     Cause.TIME: "because time passed",
     Cause.CROWD: "because the crowd moved the cut-offs",
     Cause.POLICY: "because the policy changed",
@@ -30,10 +25,11 @@ _MONTHS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """How amounts and dates are written; both belong to the scorer's policy."""
+    """How amounts, dates and the window are written; all belong to the scorer's policy."""
 
     currency_exponent: int = 2  # minor units are 10^-exponent of a major one (ISO 4217)
     time_zone: tzinfo = UTC  # of dates
+    window_days: int = 365  # in which a customer's purchases are counted
 
     def amount(self, minor: int) -> str:
         """Return an amount >= 0 in major units, without a currency: ``1,240.50``."""
@@ -44,8 +40,12 @@ class Wording:
 
     def date(self, at: datetime) -> str:
         """Return the local date: ``2 June 2026``."""
-        local = at.astimezone(self.time_zone)
-        return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+        return day_words(at.astimezone(self.time_zone).date())
+
+    @property
+    def window(self) -> str:
+        """Name the window: ``12 months``, or its days."""
+        return "12 months" if self.window_days == _YEAR_DAYS else count(self.window_days, "day")
 
 
 def reason_of_welcome(event: TierChanged, wording: Wording) -> str:
@@ -53,27 +53,38 @@ def reason_of_welcome(event: TierChanged, wording: Wording) -> str:
     parts = event.proof.parts
     facts = (
         f"Score {event.proof.score:,} of 10,000: spent {wording.amount(parts.spend_minor)} in "
-        f"{_count(parts.orders, 'order')} on {_count(parts.purchase_days, 'day')} in the last 12 months."
+        f"{count(parts.orders, 'order')} on {count(parts.purchase_days, 'day')} in the last {wording.window}."
     )
     cause = CAUSE_WORDS[event.cause]
     if event.ranked_previous is None:
-        return f"{facts} Entered at the top {cause}."
-    return f"{facts} Moved up from {TIER_WORDS[event.ranked_previous]} {cause}."
+        moved = f"Entered at the top {cause}."
+    else:
+        moved = f"Moved up from {tier_words(event.ranked_previous)} {cause}."
+    pinned = "" if event.proof.pin is None else f" {_pinned(event.proof.pin)}"
+    return f"{facts} {moved}{pinned}"
 
 
-def reason_of_silence(event: ChurnWarned, wording: Wording) -> str:
-    """Say for how long nothing came, what was usual, and what the customer looked at."""
-    evidence = event.evidence
-    silence = f"No purchase or answer for {_count(evidence.silent_days, 'day')}"
-    sentences = [f"{silence}{_rhythm(evidence.usual_gap_days)}."]
-    if evidence.last_purchase_at is not None:
-        sentences.append(f"Last purchase {wording.date(evidence.last_purchase_at)}.")
-    if _answered_since(evidence) and evidence.last_response_at is not None:
-        sentences.append(f"Last answer {wording.date(evidence.last_response_at)}.")
-    looked = _looked_at(evidence)
-    if looked:
-        sentences.append(looked)
-    return " ".join(sentences)
+def day_words(day: date) -> str:
+    """Return a business day, which is local already: ``2 June 2026``."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def tier_words(name: str) -> str:
+    """Return a tier's name as a policy writes it, in words: ``high value``."""
+    return name.replace("_", " ")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things: ``1 order``, ``3 orders``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def subject(text: str | None) -> str:
+    """Return free text short enough for a sentence, and harmless; empty for none."""
+    clean = printable(text or "")
+    if len(clean) <= SUBJECT_CHARACTERS_MAX:
+        return clean
+    return clean[: SUBJECT_CHARACTERS_MAX - 1].rstrip() + "…"
 
 
 def printable(text: str) -> str:
@@ -85,34 +96,5 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _rhythm(usual_gap_days: float | None) -> str:
-    if usual_gap_days is None:
-        return ""
-    days = round(usual_gap_days)
-    return "; usually buys every day" if days <= 1 else f"; usually buys every {days} days"
-
-
-def _answered_since(evidence: SilenceEvidence) -> bool:
-    """Return whether the latest contact was an answer: then the silence counts from it."""
-    answered, bought = evidence.last_response_at, evidence.last_purchase_at
-    return answered is not None and (bought is None or answered > bought)
-
-
-def _looked_at(evidence: SilenceEvidence) -> str:
-    product = _subject(evidence.last_browse)
-    competitor = _subject(evidence.competitor)
-    looks = [f"last {product}"] if product else []  # the evidence says how: viewed, asked about
-    looks += [f"looked at competitor {competitor}"] if competitor else []
-    sentence = "; ".join(looks)
-    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
-
-
-def _subject(text: str | None) -> str:
-    clean = printable(text or "")
-    if len(clean) <= SUBJECT_CHARACTERS_MAX:
-        return clean
-    return clean[: SUBJECT_CHARACTERS_MAX - 1].rstrip() + "…"
+def _pinned(pin: Pin) -> str:
+    return f"Shown as {tier_words(pin.tier)}, as {subject(pin.decided_by)} decided: {subject(pin.cause)}."

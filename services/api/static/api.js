@@ -35,20 +35,21 @@ const json = async (answer) => (answer.status === 204 ? null : answer.json());
 export const get = async (path) => json(await ask("GET", path));
 export const post = async (path, body) => json(await ask("POST", path, body));
 
-const customers = new Map();
+const kept = new Map();
+const pathOf = (id, below = "") => `/v1/customers/${encodeURIComponent(id)}${below}`;
 
-/** Return what is known of a customer at once, if anything. */
-export const knownCustomer = (id) => customers.get(id)?.view;
+/** Return what is known of a customer, or of what lies below one, at once, if anything. */
+export const known = (id, below) => kept.get(pathOf(id, below))?.view;
 
-/** Return a customer; asked again by its tag, so what did not change is not sent. */
-export async function customer(id) {
-  const known = customers.get(id);
-  const path = `/v1/customers/${encodeURIComponent(id)}`;
-  const answer = await ask("GET", path, undefined, known ? { "If-None-Match": known.tag } : {});
-  if (answer.status === 304) return known.view;
+/** Return a customer, or what lies below one; asked again by its tag, so what did not change is not sent. */
+export async function customer(id, below) {
+  const path = pathOf(id, below);
+  const before = kept.get(path);
+  const answer = await ask("GET", path, undefined, before ? { "If-None-Match": before.tag } : {});
+  if (answer.status === 304) return before.view;
   const view = await answer.json();
-  customers.set(id, { view, tag: answer.headers.get("ETag") });
-  if (customers.size > 40) customers.delete(customers.keys().next().value);
+  kept.set(path, { view, tag: answer.headers.get("ETag") });
+  if (kept.size > 80) kept.delete(kept.keys().next().value);
   return view;
 }
 

@@ -2,38 +2,56 @@
 
 import { scale } from "./bands.js";
 import { h, s } from "./dom.js";
-import { number, share, t } from "./texts.js";
+import { number, share, t, windowName } from "./texts.js";
+import { edges, tierName, tint } from "./tiers.js";
 
 const WIDTH = 360;
 const HEIGHT = 84;
 const FLOOR = 66;
+const NEAR = 110; // two labels and a gap
+const LETTER = 5.5; // its mean width
 
 /** Return the figure. */
 export function crowd(view) {
   const { crowd: base, cut_offs: cuts, score } = view;
   const ranked = base.better_than !== null;
-  const words = ranked ? t("crowd.better", { share: share(base.better_than), active: number(base.active) }) : t("crowd.outside", { active: number(base.active) });
-  const known = cuts && cuts.high_20 !== null;
-  const label = known ? t("crowd.image", { score: number(score), high: number(cuts.high_20), low: number(cuts.low_20) }) : t("crowd.no_cuts");
+  const words = ranked ? t("crowd.better", { share: share(base.better_than), active: number(base.active) }) : t("crowd.outside", { active: number(base.active), window: windowName() });
+  const known = cuts?.by !== "spend" && cuts?.cuts.length; // money has no place on an axis of points
+  const label = known ? t("crowd.image", { score: number(score), cuts: edges(cuts) }) : t("crowd.no_cuts");
   const x = scale(0, 10000, 0, WIDTH);
   const picture = s("svg", { class: "crowd", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
   const outline = area(base.curve);
-  if (known) {
-    const zones = [["at_risk", 0, cuts.low_20], ["regular", cuts.low_20, cuts.high_20], ["high_value", cuts.high_20, 10000]];
-    for (const [tier, from, to] of zones) {
-      const clip = `zone-${tier}`;
-      picture.append(s("clipPath", { id: clip }, s("rect", { x: x(from), y: 0, width: Math.max(0, x(to) - x(from)), height: HEIGHT })), s("path", { d: outline, class: `zone zone-${tier}`, "clip-path": `url(#${clip})` }));
-    }
-    const middle = Math.abs(x(cuts.high_20) - x(cuts.low_20)) < 90;
-    picture.append(line(x(cuts.low_20), t("crowd.low", { n: number(cuts.low_20) }), middle ? "end" : "middle"), line(x(cuts.high_20), t("crowd.high", { n: number(cuts.high_20) }), middle ? "start" : "middle"));
-  } else picture.append(s("path", { d: outline, class: "zone zone-regular" }));
+  if (known) picture.append(...zones(cuts.cuts, outline, x), ...lines(cuts.cuts, x));
+  else picture.append(s("path", { d: outline, class: "zone", vars: { "--tier": tint("regular") } }));
   if (ranked) picture.append(s("line", { x1: x(score), x2: x(score), y1: 4, y2: FLOOR, class: "here" }), s("circle", { cx: x(score), cy: 6, r: 4.5, class: "here-dot" }));
   picture.append(s("line", { x1: 0, x2: WIDTH, y1: FLOOR, y2: FLOOR, class: "floor" }));
   return h("figure", { class: "figure" }, h("h3", {}, t("crowd.title")), picture, h("figcaption", {}, words));
 }
 
+/** Return the curve in the colour of each level, the best at the right. */
+function zones(cuts, outline, x) {
+  const all = cuts.map((one, at) => [one.above, one.plain, cuts[at - 1]?.plain ?? 10000]);
+  all.push([cuts.at(-1).below, 0, cuts.at(-1).plain]);
+  return all.flatMap(([tier, from, to]) => {
+    const clip = `zone-${tier}`;
+    return [s("clipPath", { id: clip }, s("rect", { x: x(from), y: 0, width: Math.max(0, x(to) - x(from)), height: HEIGHT })), s("path", { d: outline, class: "zone", vars: { "--tier": tint(tier) }, "clip-path": `url(#${clip})` })];
+  });
+}
+
+/** Return the cut lines; a label that would stand on its neighbours is left out. */
+function lines(cuts, x) {
+  const at = cuts.map((one) => x(one.plain));
+  return cuts.map((one, n) => {
+    const left = at[n] - (at[n + 1] ?? -WIDTH) < NEAR;
+    const right = (at[n - 1] ?? 2 * WIDTH) - at[n] < NEAR;
+    return line(at[n], left && right ? "" : t("crowd.cut", { tier: tierName(one.from_top ? one.above : one.below).toLowerCase(), n: number(one.plain) }), left ? "start" : right ? "end" : "middle");
+  });
+}
+
 function line(at, text, anchor) {
-  const shifted = anchor === "middle" ? Math.min(WIDTH - 24, Math.max(24, at)) : at;
+  const width = text.length * LETTER;
+  const before = { start: 0, middle: width / 2, end: width }[anchor];
+  const shifted = Math.min(WIDTH - width + before, Math.max(before, at));
   return s("g", {}, s("line", { x1: at, x2: at, y1: 14, y2: FLOOR + 4, class: "cut" }), s("text", { x: shifted, y: HEIGHT - 2, "text-anchor": anchor, class: "axis" }, text));
 }
 

@@ -1,10 +1,14 @@
-// The customer: tier, score and its parts, the crowd, the year, what is open, what was.
+// The customer: tier, what keeps or lifts it, score and its parts, the crowd, the year, what is open, what was.
 
-import { customer, knownCustomer } from "./api.js";
+import { customer, known } from "./api.js";
 import { crowd } from "./crowd.js";
-import { h, mark } from "./dom.js";
+import { h } from "./dom.js";
+import { ruleName, sentences } from "./evidence.js";
+import { measured, metricName } from "./measures.js";
+import { outlook } from "./outlook.js";
 import { timeline } from "./timeline.js";
-import { amount, date, number, t, tn } from "./texts.js";
+import { date, number, t } from "./texts.js";
+import { mark, pinned, tierName } from "./tiers.js";
 import { year } from "./year.js";
 
 export class CustomerPane {
@@ -28,13 +32,13 @@ export class CustomerPane {
   /** Show a customer: what is known at once, then as it is now. */
   async show(id) {
     const mine = ++this.#asked;
-    const known = knownCustomer(id);
-    if (known) this.#render(known);
+    const before = known(id);
+    if (before) this.#render(before);
     try {
       const view = await customer(id);
       if (mine === this.#asked && view !== this.#shown) this.#render(view);
     } catch (problem) {
-      if (mine === this.#asked && !known) this.#root.replaceChildren(h("p", { class: "problem", role: "alert" }, problem.message));
+      if (mine === this.#asked && !before) this.#root.replaceChildren(h("p", { class: "problem", role: "alert" }, problem.message));
     }
   }
 
@@ -47,13 +51,16 @@ export class CustomerPane {
     const same = this.#shown?.customer_id === view.customer_id;
     const place = same ? this.#root.scrollTop : 0;
     this.#shown = view;
+    const [advice, segments] = outlook(view.customer_id);
     const inside = h("div", { class: same ? "customer-body" : "customer-body is-other" });
     inside.append(
       h("nav", { class: "pane-nav" }, h("button", { type: "button", class: "plain", onclick: () => this.#on.back() }, `‹ ${t("task.title")}`)),
       head(view),
+      advice,
       score(view),
       crowd(view),
       year(view),
+      segments,
       warnings(view),
       view.next_due ? h("section", {}, h("h3", {}, t("next.title")), h("p", {}, t("next.due", { date: date(view.next_due) }))) : "",
       h("section", {}, h("h3", {}, t("timeline.title")), timeline(view)),
@@ -64,21 +71,18 @@ export class CustomerPane {
 }
 
 function head(view) {
-  const tier = h("p", { class: "customer-tier" }, mark(view.tier), h("strong", {}, t(`tier.${view.tier ?? "none"}`)), view.tier_since ? h("span", { class: "quiet" }, t("customer.since", { date: date(view.tier_since) })) : null);
+  const tier = h("p", { class: "customer-tier" }, mark(view.tier), h("strong", {}, tierName(view.tier)), view.tier_since ? h("span", { class: "quiet" }, t("customer.since", { date: date(view.tier_since) })) : null);
   const differs = view.ranked_tier && view.ranked_tier !== view.tier;
-  const ranked = differs ? h("p", { class: "quiet" }, t("customer.ranked", { tier: t(`tier.${view.ranked_tier}`).toLowerCase(), date: date(view.ranked_since) })) : null;
-  return h("header", { class: "customer-head" }, h("h2", {}, view.customer_id), tier, ranked);
+  const ranked = differs ? h("p", { class: "quiet" }, t("customer.ranked", { tier: tierName(view.ranked_tier).toLowerCase(), date: date(view.ranked_since) })) : null;
+  const pin = view.facts.pin ? h("p", { class: "pin" }, pinned(view.facts.pin)) : null;
+  return h("header", { class: "customer-head" }, h("h2", {}, view.customer_id), tier, ranked, pin);
 }
 
 function score(view) {
-  const { parts } = view.facts;
-  const rows = [
-    ["spend", parts.spend_points, amount(parts.spend_minor)],
-    ["orders", parts.orders_points, tn("part.orders_count", parts.orders)],
-    ["repurchase", parts.repurchase_points, tn("part.days_count", parts.purchase_days)],
-  ];
-  const bar = rows.map(([name, points]) => h("span", { class: `part part-${name}`, vars: { "--points": points } }));
-  const legend = rows.map(([name, points, fact]) => h("div", {}, h("dt", {}, h("span", { class: `part-key part-${name}`, "aria-hidden": "true" }), t(`part.${name}`)), h("dd", {}, fact, h("span", { class: "quiet" }, t("part.points", { n: number(Math.round(points)) })))));
+  const { points } = view.facts.parts;
+  const shade = (at) => ({ "--shade": `${Math.round(100 - (68 * at) / Math.max(2, points.length - 1))}%` });
+  const bar = points.map((one, at) => h("span", { class: "part", vars: { "--points": one.points, ...shade(at) } }));
+  const legend = points.map((one, at) => h("div", {}, h("dt", {}, h("span", { class: "part-key", "aria-hidden": "true", vars: shade(at) }), metricName(one.metric)), h("dd", {}, measured(one), h("span", { class: "quiet" }, t("part.points", { n: number(Math.round(one.points)) })))));
   return h(
     "section",
     { class: "score" },
@@ -91,10 +95,6 @@ function score(view) {
 
 function warnings(view) {
   if (!view.warnings.length) return "";
-  return h(
-    "section",
-    { class: "open-warnings" },
-    h("h3", {}, t("warnings.title")),
-    h("ul", {}, view.warnings.map((one) => h("li", { class: one.severity === "high" ? "is-high" : "" }, h("strong", {}, t(`rule.${one.rule}`)), h("span", { class: "quiet" }, t("warnings.since", { date: date(one.started_at) }))))),
-  );
+  const line = (one) => h("li", { class: one.severity === "high" ? "is-high" : "" }, h("strong", {}, ruleName(one.rule)), h("span", { class: "quiet" }, t("warnings.since", { date: date(one.started_at) })), sentences(one.evidence).map((said) => h("p", {}, said)));
+  return h("section", { class: "open-warnings" }, h("h3", {}, t("warnings.title")), h("ul", {}, view.warnings.map(line)));
 }

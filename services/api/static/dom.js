@@ -23,11 +23,4 @@ export function s(tag, properties, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 
-/** Return a tier's mark: told apart by shape, not by colour alone. */
-export function mark(tier, label) {
-  const name = tier ?? "none";
-  const named = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
-  return s("svg", { class: `mark mark-${name}`, viewBox: "0 0 16 16", ...named }, s("use", { href: `#mark-${name}` }));
-}
-
 export const byId = (id) => document.getElementById(id);

@@ -1,11 +1,11 @@
 // The queue: most urgent first, live, and never moving what is under the pointer.
 
 import { get } from "./api.js";
-import { h, mark } from "./dom.js";
+import { h } from "./dom.js";
 import { due, dueBar, paint } from "./due.js";
 import { boot, number, t, tn } from "./texts.js";
+import { mark, shownTiers, tierName } from "./tiers.js";
 
-const TIERS = ["high_value", "regular", "at_risk", "lapsed"];
 const order = (a, b) => a.urgency - b.urgency || Date.parse(a.due_at) - Date.parse(b.due_at) || a.id - b.id;
 const isLive = (card) => card.state === "open" || card.state === "claimed";
 
@@ -50,8 +50,8 @@ export class Queue {
       button.sync = () => button.setAttribute("aria-pressed", String(pressed()));
       return button;
     };
-    const tiers = TIERS.map((tier) => {
-      const label = t("queue.filter.tier", { tier: t(`tier.${tier}`) });
+    const tiers = shownTiers(boot.overview).map((tier) => {
+      const label = t("queue.filter.tier", { tier: tierName(tier) });
       return toggle({ "aria-label": label, title: label }, () => this.#filter.tier === tier, () => this.#refetch({ tier: this.#filter.tier === tier ? null : tier }), mark(tier));
     });
     const late = toggle({}, () => this.#filter.overdue, () => this.#refilter({ overdue: !this.#filter.overdue }), t("queue.filter.overdue"));
@@ -192,7 +192,7 @@ export class Queue {
     const button = h(
       "button",
       { type: "button", class: "line", onclick: () => this.open(card.id) },
-      h("span", { class: "line-who" }, mark(card.tier, t(`tier.${card.tier ?? "none"}`)), card.customer_id),
+      h("span", { class: "line-who" }, mark(card.tier, tierName(card.tier)), card.customer_id),
       words,
       h("span", { class: "line-what" }, card.title),
       this.#holder(card),

@@ -1,25 +1,30 @@
 // The first minute: what is happening, filling up live, and one button.
 
 import { follow, post } from "./api.js";
-import { byId, h, mark } from "./dom.js";
+import { byId, h } from "./dom.js";
+import { ruleName } from "./evidence.js";
 import { boot, headline, number, settle, date, t } from "./texts.js";
+import { edges, mark, shownTiers, tierName, tint } from "./tiers.js";
 
-const TIERS = ["high_value", "regular", "at_risk", "lapsed"];
 const rows = new Map();
 
-function buildTiers() {
+/** Make a row for each tier; another policy has others. */
+function buildTiers(tiers) {
+  if (tiers.join() === [...rows.keys()].join()) return;
+  rows.clear();
   byId("tiers").replaceChildren(
-    ...TIERS.map((tier) => {
+    ...tiers.map((tier) => {
       const count = h("span", { class: "tier-count" }, "0");
-      const bar = h("span", { class: `tier-bar tier-bar-${tier}`, "aria-hidden": "true" });
+      const bar = h("span", { class: "tier-bar", "aria-hidden": "true", vars: { "--tier": tint(tier) } });
       rows.set(tier, { count, bar });
-      return h("div", { class: "tier-row" }, h("span", { class: "tier-name" }, mark(tier), t(`tier.${tier}`)), bar, count);
+      return h("div", { class: "tier-row" }, h("span", { class: "tier-name" }, mark(tier), tierName(tier)), bar, count);
     }),
   );
 }
 
 function show(overview) {
   settle(overview);
+  buildTiers(shownTiers(overview));
   byId("now").textContent = headline(overview);
   const largest = Math.max(1, ...Object.values(overview.tiers));
   for (const [tier, { count, bar }] of rows) {
@@ -27,8 +32,8 @@ function show(overview) {
     bar.style.setProperty("--share", overview.tiers[tier] / largest);
   }
   const cuts = overview.cut_offs;
-  byId("cuts").textContent =
-    cuts && cuts.high_20 !== null ? t("start.cuts", { high: number(cuts.high_20), low: number(cuts.low_20) }) : t("start.no_cuts");
+  const unit = cuts?.by === "spend" ? "start.cuts_spend" : "start.cuts";
+  byId("cuts").textContent = cuts?.cuts.length ? t(unit, { cuts: edges(cuts) }) : t("start.no_cuts");
   figures(overview);
   warnings(overview.warnings);
 }
@@ -53,7 +58,7 @@ function warnings(list) {
         "li",
         { class: one.severity === "high" ? "is-high" : "" },
         h("span", { class: "warning-who" }, one.customer_id),
-        h("span", { class: "warning-what" }, t(`rule.${one.rule}`)),
+        h("span", { class: "warning-what" }, ruleName(one.rule)),
         h("time", { datetime: one.started_at }, date(one.started_at)),
       ),
     ),
@@ -80,7 +85,6 @@ byId("sign-out")?.addEventListener("click", async () => {
 });
 
 if (boot.overview) {
-  buildTiers();
   show(boot.overview);
   const live = byId("live");
   follow({

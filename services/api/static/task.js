@@ -1,10 +1,11 @@
 // One task: why, what to do, the note, and how it ended.
 
 import { get, post } from "./api.js";
-import { h, mark } from "./dom.js";
+import { h } from "./dom.js";
 import { dueBar, paint } from "./due.js";
 import { facts } from "./facts.js";
 import { clock, date, day, has, t } from "./texts.js";
+import { mark, tierName } from "./tiers.js";
 
 const OUTCOMES = ["reached", "not_reached", "solved", "lost"];
 const draftKey = (id) => `tierstream.note.${id}`;
@@ -83,7 +84,7 @@ export class TaskPane {
       h(
         "article",
         { class: "task-body" },
-        h("p", { class: "eyebrow" }, mark(task.tier, t(`tier.${task.tier ?? "none"}`)), h("span", {}, task.customer_id), h("span", {}, t(`kind.${task.kind}`)), this.due),
+        h("p", { class: "eyebrow" }, mark(task.tier, tierName(task.tier)), h("span", {}, task.customer_id), h("span", {}, t(`kind.${task.kind}`)), this.due),
         h("h2", { class: "task-title" }, task.title),
         this.bar,
         h("p", { class: "lead" }, task.why),

@@ -5,6 +5,7 @@ const { texts, language } = boot;
 const plural = new Intl.PluralRules(language);
 let money = null;
 let zone = "UTC";
+let base = { levels: [], ranks_by: "percentile", window_days: 365 };
 
 export { boot };
 
@@ -18,14 +19,18 @@ export function t(key, values = {}) {
 /** Whether there is a text. */
 export const has = (key) => key in texts;
 
+/** Return the text of a name that a policy chose; without one, the name itself, made readable. */
+export const named = (key, name) => (has(key) ? t(key) : name.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase()));
+
 /** Return the text of a count: `key.one` or `key.other`. */
 export function tn(key, n, values = {}) {
   return t(`${key}.${plural.select(n) === "one" ? "one" : "other"}`, { n: number(n), ...values });
 }
 
-/** Learn currency and time zone. */
+/** Learn the policy: currency, time zone, levels, window. */
 export function settle(overview) {
   if (!overview) return;
+  base = overview;
   zone = overview.time_zone;
   const digits = { minimumFractionDigits: overview.exponent, maximumFractionDigits: overview.exponent };
   money = new Intl.NumberFormat(language, { style: "currency", currency: overview.currency, ...digits });
@@ -33,8 +38,18 @@ export function settle(overview) {
 }
 
 export const number = (n) => new Intl.NumberFormat(language).format(n);
-export const share = (n) => new Intl.NumberFormat(language, { style: "percent" }).format(n);
+export const share = (n) => (n > 0 && n < 0.005 ? t("share.tiny") : new Intl.NumberFormat(language, { style: "percent" }).format(n));
 export const amount = (minor) => (money ? money.format(minor / money.unit) : number(minor));
+/** Return one or another, in words. */
+export const either = (list) => new Intl.ListFormat(language, { type: "disjunction" }).format(list);
+/** Return minor units of an amount in major ones. */
+export const major = (value) => value * (money?.unit ?? 1);
+/** Return a cut-off: points, or money where customers are ranked by it. */
+export const cut = (n) => (base.ranks_by === "spend" ? amount(n) : number(n));
+/** Return where a level stands: 0 is the best, 1 the last. */
+export const level = (tier) => Math.max(0, base.levels.indexOf(tier)) / Math.max(1, base.levels.length - 1);
+/** Return the time in which purchases count. */
+export const windowName = () => (base.window_days === 365 ? t("time.year") : tn("time.days", base.window_days));
 
 const DATE = { day: "numeric", month: "short", year: "numeric" };
 const format = (at, options) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { timeZone: zone, ...options }).format(new Date(at));

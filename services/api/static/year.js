@@ -3,6 +3,7 @@
 import { scale } from "./bands.js";
 import { h, s } from "./dom.js";
 import { amount, date, month, t } from "./texts.js";
+import { tint } from "./tiers.js";
 
 const WIDTH = 360;
 const HEIGHT = 104;
@@ -21,7 +22,7 @@ export function year(view) {
   const largest = Math.max(1, ...purchases.map((one) => Math.abs(one.amount_minor)));
   const label = t("year.image", { purchases: purchases.length, contacts: seen.length, from: date(from), to: date(end), max: amount(largest) });
   const picture = s("svg", { class: "year", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
-  for (const [tier, start, stop] of grounds(view, from, end)) picture.append(s("rect", { x: x(start), y: TOP - 8, width: Math.max(0.5, x(stop) - x(start)), height: FLOOR - TOP + 8, class: `ground ground-${tier}` }));
+  for (const [tier, start, stop] of grounds(view, from, end)) picture.append(s("rect", { x: x(start), y: TOP - 8, width: Math.max(0.5, x(stop) - x(start)), height: FLOOR - TOP + 8, class: "ground", vars: { "--tier": tint(tier) } }));
   for (const at of months(from, end)) picture.append(s("line", { x1: x(at), x2: x(at), y1: FLOOR, y2: FLOOR + 4, class: "floor" }), s("text", { x: x(at) + 3, y: HEIGHT - 6, class: "axis" }, month(at)));
   const height = scale(0, Math.sqrt(largest), 0, FLOOR - TOP - 6);
   for (const one of purchases) {

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.events import Input, PurchaseRecorded
+from schemas.events import Input
 from schemas.tiers import Cause
 from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
 from services.scorer.core.evaluate import evaluate
-from services.scorer.core.facts import Fact, fact_of
-from services.scorer.core.sightings import is_response, sighting_of
-from services.scorer.core.state import Sighting, State
+from services.scorer.core.news import moves_a_tier, news_of
+from services.scorer.core.state import State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -39,28 +38,22 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     Raises:
         Refused: CONFLICT, LATE, CURRENCY or HOT; the state is unchanged then.
     """
-    news = fact_of(event) if isinstance(event, PurchaseRecorded) else sighting_of(event)
+    news = news_of(event, policy)
     if state is None:
         state = State(customer_id=event.customer_id, settled_ms=max(moment.now_ms, news.time_ms))
     now_ms = max(moment.now_ms, news.time_ms, state.settled_ms)
     if memory.is_repeat(state, news, now_ms, policy):
-        return Step(state=state, moved=(state.bin, state.bin), duplicate=True)
-    if isinstance(event, PurchaseRecorded):
-        memory.refuse_purchase(state, event, news.time_ms, now_ms, policy)
+        return Step(state=state, moved=(policy.bin_of(state), policy.bin_of(state)), duplicate=True)
+    memory.refuse(state, event, news, now_ms, policy)
     draft = Draft.of(state, moment, policy)
-    if not _can_move_a_tier(news):  # it must not be named as the cause of what time did at its instant
+    if not moves_a_tier(news, policy):  # it must not be named as the cause of what time did at its instant
         pass_time(draft, now_ms - 1, through_ms=now_ms - 1, known_until_ms=now_ms)
-        memory.take_up(draft.state, news, policy)
+        memory.take_up(draft, event, news)
         return draft.step()
     pass_time(draft, now_ms, through_ms=now_ms - 1, known_until_ms=now_ms)
-    memory.take_up(draft.state, news, policy)
+    memory.take_up(draft, event, news)
     evaluate(draft, now_ms, max(now_ms, moment.known_until_ms), Because(Cause.EVENT, event.event_id))
     return draft.step()
-
-
-def _can_move_a_tier(news: Fact | Sighting) -> bool:
-    """Whether the fact is a purchase, a return or a response; the rest is for people to read."""
-    return isinstance(news, Fact) or is_response(news)
 
 
 def settle(state: State, moment: Moment, policy: Policy) -> Step:

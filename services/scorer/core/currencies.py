@@ -35,3 +35,8 @@ def exponent_of(currency: str) -> int:
     if exponent is None:
         raise ValueError(f"{currency!r} is not an ISO 4217 code in use; give one such as USD, EUR or JPY")
     return exponent
+
+
+def codes() -> tuple[str, ...]:
+    """Return every code in use, in order."""
+    return tuple(sorted(_EXPONENTS))

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from schemas.events import CutPoints
+from schemas.events import CutPoint, CutPoints
 from services.scorer.core.score import SCORE_MAX
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ _UINT32: Final = "I"
 
 
 class Ties(NamedTuple):
-    """How many customers stand exactly at a cut, and how many there are."""
+    """How many customers there are, and how many stand exactly at each edge.
+
+    At an edge counted from the top: those at the last score below the plain cut; from the bottom: at it.
+    """
 
     active: int
-    tied_high: int  # at the last score below the plain high cut
-    tied_low: int  # at the plain low cut
+    tied: tuple[int, ...]
 
 
 def empty_histogram() -> Histogram:
@@ -79,11 +81,15 @@ def histogram_from_bytes(stored: bytes) -> Histogram:
 
 
 def cuts_of(histogram: Histogram, policy: Policy) -> Cuts | None:
-    """Return the six cuts, or None when nobody is active.
+    """Return the cuts of a percentile ladder, or None when nobody is active; a fixed ladder has its own.
 
-    With k = floor(p * N): ``high(p)`` is 1 + the (k+1)-th highest score and ``low(p)`` the (k+1)-th
-    lowest, so a tier never holds more than its share and a tie across a cut is in the middle.
+    With k = floor(p * N): an edge counted from the top is 1 + the (k+1)-th highest score, one counted from
+    the bottom the (k+1)-th lowest, so a tier never holds more than its share and a tie across a cut is on
+    the side of the rest.
     """
+    ladder = policy.tiers
+    if ladder.is_fixed:
+        return policy.fixed_cuts
     up_to = list(accumulate(histogram))
     active = up_to[-1]
     if active == 0:
@@ -95,22 +101,30 @@ def cuts_of(histogram: Histogram, policy: Policy) -> Cuts | None:
     def low(percent: int) -> int:
         return bisect_left(up_to, percent * active // 100 + 1)
 
-    margin = policy.margin_percent
-    return Cuts(
-        high_18=high(policy.high_percent - margin),
-        high_20=high(policy.high_percent),
-        high_22=high(policy.high_percent + margin),
-        low_18=low(policy.low_percent - margin),
-        low_20=low(policy.low_percent),
-        low_22=low(policy.low_percent + margin),
-    )
+    margin = ladder.margin_percent
+    points = []
+    for name, edge in zip(ladder.names, ladder.edges, strict=False):  # the last level has no edge below it
+        cut, inwards = (high, -margin) if edge.from_top else (low, margin)
+        points.append(
+            CutPoint(
+                above=name,
+                enter=cut(edge.percent + inwards),
+                plain=cut(edge.percent),
+                leave=cut(edge.percent - inwards),
+            )
+        )
+    return Cuts(points=tuple(points))
 
 
-def ties_of(histogram: Histogram, cuts: Cuts | None) -> Ties:
+def ties_of(histogram: Histogram, cuts: Cuts | None, policy: Policy) -> Ties:
     """Return how many customers tie at the plain cuts of this histogram."""
     if cuts is None:
-        return Ties(0, 0, 0)
-    return Ties(sum(histogram), histogram[cuts.high_20 - 1], histogram[cuts.low_20])
+        return Ties(0, ())
+    tied = tuple(
+        histogram[point.plain - 1 if edge.from_top else point.plain]
+        for point, edge in zip(cuts.points, policy.tiers.edges, strict=False)  # a fixed ladder has no ties
+    )
+    return Ties(sum(histogram), tied)
 
 
 def band_of(score: int) -> int:
@@ -135,5 +149,5 @@ def bands_moved(old: Cuts | None, new: Cuts | None) -> list[int]:
     return sorted(bands)
 
 
-def _hysteresis(cuts: Cuts) -> tuple[int, int, int, int]:
-    return cuts.high_18, cuts.high_22, cuts.low_18, cuts.low_22
+def _hysteresis(cuts: Cuts) -> list[int]:
+    return [cut for point in cuts.points for cut in (point.enter, point.leave)]

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.events import ChurnCleared, ChurnWarned, TierChanged
+from schemas.events import ChurnCleared, ChurnWarned, ReferralMade, TierChanged
 from schemas.tiers import Cause
 from services.scorer.core.cuts import Cuts
+from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.core.state import State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
 
-Effect = TierChanged | ChurnWarned | ChurnCleared
+Effect = TierChanged | ChurnWarned | ChurnCleared | ReferralMade
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int = 1
     lane: int = 0
     seq: int = 0  # of the lane transaction that this step will be part of
+    products: Products = NO_PRODUCTS  # those of the event's lines that are known; empty unless measured
 
     @property
     def known_until_ms(self) -> int:
@@ -63,7 +65,10 @@ class Draft:
     policy: Policy
     effects: list[Effect]
     bin_before: int | None
-    reviewed: tuple[int, ...]  # the contacts that the episodes were last derived from
+    cuts: Cuts | None  # in force: the crowd's, or the policy's own
+    heard: bool = False  # a contact came, and the episodes were not reviewed since
+    noted: bool = False  # a fact came that may be a warning by itself
+    news_is_late: bool = False  # something came out of order: every episode is derived anew
 
     @classmethod
     def of(cls, state: State, moment: Moment, policy: Policy) -> Draft:
@@ -73,10 +78,11 @@ class Draft:
             moment,
             policy,
             [],
-            state.bin,
-            state.contacts,
+            policy.bin_of(state),
+            policy.fixed_cuts or moment.cuts,
         )
 
     def step(self) -> Step:
         """Finish."""
-        return Step(state=self.state, effects=tuple(self.effects), moved=(self.bin_before, self.state.bin))
+        moved = self.bin_before, self.policy.bin_of(self.state)
+        return Step(state=self.state, effects=tuple(self.effects), moved=moved)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.tiers import Cause
-from services.scorer.core import memory, silence, window
+from services.scorer.core import episodes, memory, pins, window
 from services.scorer.core.draft import Because, Draft
 from services.scorer.core.evaluate import evaluate
-from services.scorer.core.tiers import is_downgrade, wanted_tier
+from services.scorer.core.metrics import referrals
+from services.scorer.core.state import NEVER_MS
+from services.scorer.core.tiers import is_downgrade, value_of, wanted_tier
 
 if TYPE_CHECKING:
     from services.scorer.core.cuts import Cuts
@@ -25,11 +27,10 @@ def next_due_ms(state: State, policy: Policy, cuts: Cuts | None) -> int | None:
     to be settled when ``next_due_ms <= moment.known_until_ms``, which is the lane's clock, and 1 ms more
     at the complete end of a replay.
     """
-    turn_ms = _next_expiry_or_dwell(state, cuts, policy)
-    start_ms = silence.next_silence_ms(state, policy)
-    if start_ms is None:
-        return turn_ms
-    return start_ms + 1 if turn_ms is None or start_ms < turn_ms else turn_ms
+    turn_ms = _next_turn_ms(state, policy.fixed_cuts or cuts, policy)
+    start_ms = episodes.next_start_ms(state, policy)
+    due_ms = min(turn_ms, start_ms + 1)
+    return None if due_ms >= NEVER_MS else due_ms
 
 
 def pass_time(draft: Draft, to_ms: int, *, through_ms: int, known_until_ms: int) -> None:
@@ -41,16 +42,16 @@ def pass_time(draft: Draft, to_ms: int, *, through_ms: int, known_until_ms: int)
         draft: the step.
         to_ms: where the clock stands afterwards, unless it stands later already.
         through_ms: expiries and dwells up to and including it fire.
-        known_until_ms: silences that start before it fire.
+        known_until_ms: episodes that start before it fire.
     """
-    state, policy, cuts = draft.state, draft.policy, draft.moment.cuts
+    state, policy, cuts = draft.state, draft.policy, draft.cuts
     while True:
-        turn_ms = _next_expiry_or_dwell(state, cuts, policy)
-        start_ms = silence.next_silence_ms(state, policy)
-        if turn_ms is not None and turn_ms <= through_ms and (start_ms is None or turn_ms <= start_ms):
+        turn_ms = _next_turn_ms(state, cuts, policy)
+        start_ms = episodes.next_start_ms(state, policy)
+        if turn_ms <= through_ms and turn_ms <= start_ms:
             is_start = turn_ms == start_ms and turn_ms < known_until_ms
             at_ms, until_ms = turn_ms, turn_ms + 1 if is_start else turn_ms  # one change, not two
-        elif start_ms is not None and start_ms < known_until_ms:
+        elif start_ms < known_until_ms:
             at_ms, until_ms = start_ms, start_ms + 1
         else:
             break
@@ -68,20 +69,33 @@ def _stand_at(state: State, at_ms: int, policy: Policy) -> None:
     memory.forget(state, policy)
 
 
-def _next_expiry_or_dwell(state: State, cuts: Cuts | None, policy: Policy) -> int | None:
-    expiry_ms = window.next_expiry_ms(state, policy)
-    dwell_ms = _dwell_end_ms(state, cuts, policy)
-    if expiry_ms is None or dwell_ms is None:
-        return dwell_ms if expiry_ms is None else expiry_ms
-    return min(expiry_ms, dwell_ms)
+def _next_turn_ms(state: State, cuts: Cuts | None, policy: Policy) -> int:
+    """Return when time next moves the score, the ranked tier or the pin, apart from episodes."""
+    turn_ms = window.next_expiry_ms(state, policy)
+    if cuts is not None and state.ranked is not None:
+        turn_ms = min(turn_ms, _dwell_end_ms(state, state.ranked, cuts, policy))
+    if state.decision is not None:
+        turn_ms = min(turn_ms, pins.end_ms(state))
+    if state.referrals and "referrals" in policy.measured:
+        turn_ms = min(turn_ms, referrals.next_expiry_ms(state, policy))
+    if policy.samples_daily and state.ranked is not None:
+        return min(turn_ms, policy.next_midnight_ms(state.settled_ms))
+    return turn_ms
 
 
-def _dwell_end_ms(state: State, cuts: Cuts | None, policy: Policy) -> int | None:
-    """Return when the downgrade that is wanted may happen, None when none is wanted.
+def _dwell_end_ms(state: State, ranked: str, cuts: Cuts, policy: Policy) -> int:
+    """Return when the downgrade that is wanted may happen, never when none is wanted.
 
     Not before the customer's clock: cuts that it was not yet told of may want one long overdue.
     """
-    ranked = state.ranked
-    if ranked is None or not is_downgrade(ranked, wanted_tier(ranked, state.score, cuts)):
-        return None
-    return max(state.ranked_since_ms + policy.dwell_ms, state.settled_ms)
+    ladder = policy.tiers
+    level = ladder.level_of[ranked]
+    if level == len(cuts.points):
+        return NEVER_MS  # there is nothing below
+    value = value_of(state, policy)
+    # Most customers stand well above the edge below them: the whole question need not be asked.
+    if value >= cuts.points[level].leave:
+        return NEVER_MS
+    if not is_downgrade(ranked, wanted_tier(ranked, value, cuts, ladder), ladder):
+        return NEVER_MS
+    return max(state.ranked_since_ms + ladder.dwell_ms, state.settled_ms)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from schemas.events import ChurnCleared, ChurnWarned, Proof, SilenceEvidence, TierChanged, type_of
-from schemas.tiers import ChurnRule, EpisodeEnd, Tier
-from schemas.times import DAY_MS, from_ms
+from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Pin, Proof, TierChanged, type_of
+from schemas.times import from_ms
+from services.scorer.core.churn import rules
 from services.scorer.core.identity import output_id
+from services.scorer.core.pins import pin_of
+from services.scorer.core.reasons import reason_of
 from services.scorer.core.score import parts_of
 from services.scorer.core.sightings import last_browse, last_competitor
+from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
+    from schemas.tiers import EpisodeEnd
     from services.scorer.core.draft import Because, Draft
-    from services.scorer.core.policy import Policy
+    from services.scorer.core.policy import ChurnRules, Policy
     from services.scorer.core.state import Episode, State
 
 _TIER_CHANGED: Final = type_of(TierChanged)
@@ -23,7 +27,7 @@ _DAYS_OF_A_GAP: Final = 2
 
 
 def tier_changed(
-    draft: Draft, at_ms: int, *, shown_before: Tier | None, ranked_before: Tier | None, because: Because
+    draft: Draft, at_ms: int, *, shown_before: str | None, ranked_before: str | None, because: Because
 ) -> None:
     """Publish the tiers that the draft's state has now."""
     state = draft.state
@@ -40,15 +44,16 @@ def tier_changed(
             current=state.tier,
             ranked_previous=ranked_before,
             ranked_current=state.ranked,
+            ranked_level=draft.policy.tiers.level_of[state.ranked],
             cause=because.cause,
             causation_id=because.event_id,
-            proof=_proof(draft),
+            proof=_proof(draft, at_ms),
         )
     )
 
 
-def churn_warned(draft: Draft, rule: ChurnRule, start_ms: int, length_ms: int) -> None:
-    """Publish that an episode began."""
+def churn_warned(draft: Draft, rule: ChurnRules, start_ms: int, *, again: bool = False) -> None:
+    """Publish that an episode began, or that what ended it was taken back."""
     state = draft.state
     event_id = _next_id(draft, _CHURN_WARNED)
     draft.effects.append(
@@ -57,9 +62,12 @@ def churn_warned(draft: Draft, rule: ChurnRule, start_ms: int, length_ms: int) -
             customer_id=state.customer_id,
             occurred_at=from_ms(start_ms),
             revision=state.revision,
-            rule=rule,
-            severity="high" if rule is ChurnRule.HIGH_VALUE_SILENCE else "medium",
-            evidence=_evidence(state, draft.policy, start_ms - length_ms, length_ms),
+            rule=rule.name,
+            kind=rules.KIND_OF[type(rule)],
+            severity=rule.severity,
+            contact_within_hours=rule.contact_within_hours,
+            evidence=_evidence(state, draft.policy, rule, start_ms),
+            again=again,
         )
     )
 
@@ -95,32 +103,44 @@ def _next_id(draft: Draft, type_name: str) -> str:
     return output_id(type_name, draft.state.customer_id, draft.state.revision)
 
 
-def _proof(draft: Draft) -> Proof:
+def _proof(draft: Draft, at_ms: int) -> Proof:
     state, moment = draft.state, draft.moment
+    pin = pin_of(state, at_ms)
     return Proof(
         score=state.score,
-        parts=parts_of(state.net_minor, state.orders, state.purchase_days, draft.policy),
+        parts=parts_of(state, draft.policy),
         cut_offs_version=moment.cut_offs_version,
-        cut_offs=moment.cuts,
+        cut_offs=draft.cuts,
         policy_version=moment.policy_version,
         lane=moment.lane,
         seq=moment.seq,
+        pin=None
+        if pin is None
+        else Pin(
+            tier=pin.tier,
+            until=None if pin.until_ms == NEVER_MS else from_ms(pin.until_ms),
+            cause=pin.cause,
+            decided_by=pin.decided_by,
+        ),
     )
 
 
-def _evidence(state: State, policy: Policy, anchor_ms: int, length_ms: int) -> SilenceEvidence:
+def _evidence(state: State, policy: Policy, rule: ChurnRules, start_ms: int) -> ChurnEvidence:
     if state.ranked is None:
         raise AssertionError("only a customer who bought can churn")
     last_purchase, last_response = state.last_purchase_ms, state.last_response_ms
-    return SilenceEvidence(
-        silent_since=from_ms(anchor_ms),
-        silent_days=length_ms // DAY_MS,
+    reason, sentences = reason_of(state, rule.name, start_ms)
+    return ChurnEvidence(
+        basis=rules.basis(state, policy, rule, start_ms),
         last_purchase_at=None if last_purchase is None else from_ms(last_purchase),
         last_response_at=None if last_response is None else from_ms(last_response),
         usual_gap_days=usual_gap_days(state, policy),
         orders=state.orders,
         spend_minor=max(0, state.net_minor),
         ranked_tier=state.ranked,
+        ranked_level=policy.tiers.level_of[state.ranked],
         last_browse=last_browse(state.recent),
-        competitor=last_competitor(state.recent),
+        competitor=last_competitor(state),
+        reason=reason,
+        reason_evidence=sentences,
     )

@@ -11,12 +11,13 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.times import DAY_MS, to_ms
-from services.scorer.core.identity import body_crc, stable_hash
+from services.scorer.core.identity import stable_hash
+from services.scorer.core.money import in_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from schemas.events import PurchaseRecorded
+    from schemas.events import PurchaseBody, PurchaseRecorded
     from services.scorer.core.policy import Policy
 
 _RECORD: Final = Struct("<qqQQI")
@@ -42,16 +43,24 @@ class Fact(NamedTuple):
         return self.amount_minor >= 0
 
 
-def fact_of(event: PurchaseRecorded) -> Fact:
-    """Return what is remembered of a purchase event."""
-    sale = event.kind == "sale"
-    order_id = event.order_id if sale else event.returned_order_id
+def fact_of(body: PurchaseRecorded | PurchaseBody, event: int, crc: int, policy: Policy) -> Fact:
+    """Return what is remembered of a purchase, in the base currency.
+
+    Args:
+        body: as it was recorded, or as it was corrected.
+        event: hash of the event id that it was recorded under.
+        crc: of the event that says so.
+        policy: for the rates; an amount without one is refused before it counts.
+    """
+    sale = body.kind == "sale"
+    order_id = body.order_id if sale else body.returned_order_id
+    amount_minor = in_base(body.amount_minor, body.currency, policy)
     return Fact(
-        to_ms(event.occurred_at),
-        event.amount_minor if sale else -event.amount_minor,
+        to_ms(body.occurred_at),
+        amount_minor if sale else -max(1, amount_minor),  # a return stays one, however small it converts
         0 if order_id is None else stable_hash(order_id),
-        stable_hash(event.event_id),
-        body_crc(event),
+        event,
+        crc,
     )
 
 
@@ -94,6 +103,11 @@ def inserted(purchases: bytes, fact: Fact) -> tuple[bytes, int]:
     index = bisect_left(range(size), (fact.time_ms, fact.event), key=place)
     at = index * SIZE
     return purchases[:at] + _RECORD.pack(*fact) + purchases[at:], index
+
+
+def without(purchases: bytes, event: int) -> bytes:
+    """Return the facts without the one of an event, by its hash."""
+    return b"".join(pack(fact) for fact in every(purchases) if fact.event != event)
 
 
 def first_after(purchases: bytes, time_ms: int) -> int:

@@ -10,7 +10,7 @@ from zlib import crc32
 import msgspec
 
 if TYPE_CHECKING:
-    from schemas.events import Input
+    from schemas.events import Input, PurchaseBody
 
 OUTPUT_NAMESPACE: Final = UUID("6f6a7f0c-6a0e-5c0f-9d53-7f1b0a54c5a1")
 _encode = msgspec.msgpack.Encoder().encode
@@ -25,7 +25,7 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1
 
 
-def body_crc(event: Input) -> int:
+def body_crc(event: Input | PurchaseBody | None) -> int:
     """Return 32 bits that tell another body under the same ``event_id`` from a repeat."""
     return crc32(_encode(event))
 

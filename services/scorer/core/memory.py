@@ -7,38 +7,46 @@ lose its order, or it would count a second time, on its own day.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
 from schemas.wire import Reason, Refused
-from services.scorer.core import facts, silence, window
-from services.scorer.core.contacts import response_contact, sale_contact, since_horizon, with_contact
-from services.scorer.core.sightings import is_response, with_sighting
-from services.scorer.core.state import Sighting, State
+from services.scorer.core import contacts, earnings, episodes, facts, notes, sightings, window
+from services.scorer.core.facts import Fact
+from services.scorer.core.identity import stable_hash
+from services.scorer.core.news import Amendment, News, Note
+from services.scorer.core.policy import DisengagedRule
+from services.scorer.core.state import NEVER_MS, Revision, Sighting, State
 
 if TYPE_CHECKING:
-    from schemas.events import PurchaseRecorded
-    from services.scorer.core.facts import Fact
+    from schemas.events import Input, PurchaseBody
+    from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
 
 
-def is_repeat(state: State, news: Fact | Sighting, now_ms: int, policy: Policy) -> bool:
-    """Whether the event is known already, with this very body.
+def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
+    """Whether the event is known already, with this very body, or by a higher revision.
 
     Raises:
         Refused: CONFLICT, the id is known with another body; LATE, it is older than what is remembered,
             so it can't be told from a repeat.
     """
     horizon_ms = now_ms - policy.memory_ms
+    if isinstance(news, Amendment):
+        return _is_known_revision(state, news, horizon_ms)
+    if isinstance(news, Note) and isinstance(news.body, ReferralMade):
+        return _is_known_pair(state, news)
     known = _known(state, news, horizon_ms)
+    if isinstance(known, Revision):
+        return True  # what the purchase first said was corrected since
     if known is not None and known.crc != news.crc:
         raise Refused(Reason.CONFLICT, "this customer's event_id was used with another body")
     if known is None and news.time_ms < horizon_ms:
-        days = policy.window_days + policy.lateness_days
-        raise Refused(Reason.LATE, f"the event is more than {days} days older than the customer's clock")
+        _refuse_late(policy)
     return known is not None
 
 
-def refuse_purchase(state: State, event: PurchaseRecorded, time_ms: int, now_ms: int, policy: Policy) -> None:
+def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) -> None:
     """Refuse a purchase that can't be added up, or that there is no room for.
 
     Room is ``purchases_max`` facts in the window, and as many behind it.
@@ -46,26 +54,44 @@ def refuse_purchase(state: State, event: PurchaseRecorded, time_ms: int, now_ms:
     Raises:
         Refused: CURRENCY or HOT.
     """
-    if event.currency != policy.currency:
-        raise Refused(Reason.CURRENCY, f"the policy counts in {policy.currency}, not {event.currency}")
+    body = event.purchase if isinstance(event, PurchaseCorrected) else event
+    fact = news.fact if isinstance(news, Amendment) else news
+    if body is None or not isinstance(fact, Fact):
+        return
+    currency: str = body.currency  # type: ignore[union-attr]  # a fact is made of a purchase only
+    if currency not in policy.conversions:
+        raise Refused(
+            Reason.CURRENCY, f"the policy counts in {policy.currency} and has no rate for {currency}"
+        )
     size = facts.count(state.purchases)
     if size < policy.purchases_max:
         return
     start_ms = now_ms - policy.window_ms
     outside = facts.first_after(state.purchases, start_ms)
-    beside = size - outside if time_ms > start_ms else outside
+    beside = size - outside if fact.time_ms > start_ms else outside
     if beside >= policy.purchases_max:
         raise Refused(Reason.HOT, f"the customer has {policy.purchases_max} purchases in the window already")
 
 
-def take_up(state: State, news: Fact | Sighting, policy: Policy) -> None:
+def take_up(draft: Draft, event: Input, news: News) -> None:
     """Record a new event in a draft's state."""
-    if isinstance(news, Sighting):
-        _take_up_sighting(state, news, policy)
-        return
-    window.add(state, news, policy)
-    if news.is_sale:
-        state.contacts = with_contact(state.contacts, sale_contact(news.time_ms), policy.shortest_silence_ms)
+    match news:
+        case Sighting():
+            _take_up_sighting(draft, news, event)
+        case Note():
+            notes.take_up(draft, news)
+        case Amendment():
+            _amend(draft, news)
+            if draft.policy.needs_products and isinstance(event, PurchaseCorrected):
+                _earn_anew(draft, news, event)
+        case Fact():
+            _take_up_purchase(draft, news)
+            if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
+                notes.tell_referrer(draft, event)
+            if isinstance(event, PurchaseRecorded) and event.lines and draft.policy.keeps_interests:
+                notes.note_lines(draft.state, news, event, draft.policy)
+            if draft.policy.needs_products and isinstance(event, PurchaseRecorded):
+                _earn(draft, news, event)
 
 
 def forget(state: State, policy: Policy) -> None:
@@ -73,23 +99,59 @@ def forget(state: State, policy: Policy) -> None:
     horizon_ms = state.settled_ms - policy.memory_ms
     if state.oldest_ms < horizon_ms:
         _forget_purchases(state, horizon_ms)
-    kept = since_horizon(state.contacts, horizon_ms)
-    if kept is not state.contacts:
-        state.contacts = kept
-        state.episodes = silence.remembered(state, policy)
+    contacts.forget(state, horizon_ms)
+    episodes.forget(state, horizon_ms)
     if state.recent and state.recent[0].time_ms < horizon_ms:
         state.recent = tuple(one for one in state.recent if one.time_ms >= horizon_ms)
+    notes.forget(state, horizon_ms, policy)
 
 
-def _known(state: State, news: Fact | Sighting, horizon_ms: int) -> Fact | Sighting | None:
+def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
+    """Return what is remembered under the event's id, if it may still be."""
     if isinstance(news, Sighting):
         return next(
             (one for one in state.recent if one.event == news.event and one.time_ms >= horizon_ms), None
         )
+    if isinstance(news, Note):
+        return next(
+            (one for one in state.seen if one.event == news.event and one.time_ms >= horizon_ms), None
+        )
+    revised = _revision(state, news.event)
+    if revised is not None and revised.time_ms >= horizon_ms:
+        return revised
     fact = facts.find_event(state.purchases, news.event)
     if fact is None or fact.time_ms >= horizon_ms or _newest_ms(state.purchases, fact) >= horizon_ms:
         return fact
     return None  # only not forgotten yet: whether it was must not depend on when somebody last looked
+
+
+def _revision(state: State, event: int) -> Revision | None:
+    return next((one for one in state.revisions if one.event == event), None)
+
+
+def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
+    revised = _revision(state, news.purchase)
+    if revised is not None and revised.number >= news.number:
+        if revised.number == news.number and revised.crc != news.crc:
+            raise Refused(Reason.CONFLICT, "this revision of the purchase has another body already")
+        return True
+    old = facts.find_event(state.purchases, news.purchase)
+    told_ms = min(news.fact.time_ms if news.fact is not None else NEVER_MS, news.time_ms)
+    if told_ms < horizon_ms or (old is not None and old.time_ms < horizon_ms):
+        raise Refused(
+            Reason.LATE, "the purchase is older than what is remembered; its correction can't count"
+        )
+    return False
+
+
+def _is_known_pair(state: State, news: Note) -> bool:
+    referred = stable_hash(news.body.referred_customer_id)
+    return any(one.referred == referred and one.time_ms <= news.time_ms for one in state.referrals)
+
+
+def _refuse_late(policy: Policy) -> None:
+    days = policy.window_days + policy.lateness_days
+    raise Refused(Reason.LATE, f"the event is more than {days} days older than the customer's clock")
 
 
 def _newest_ms(purchases: bytes, fact: Fact) -> int:
@@ -99,14 +161,82 @@ def _newest_ms(purchases: bytes, fact: Fact) -> int:
     return max(one.time_ms for one in facts.every(purchases) if one.order == fact.order)
 
 
-def _take_up_sighting(state: State, sighting: Sighting, policy: Policy) -> None:
-    time_ms = sighting.time_ms
-    state.recent = with_sighting(state.recent, sighting)
-    if sighting.kind == "opened":
-        state.last_opened_ms = max(state.last_opened_ms or 0, time_ms)
-    if is_response(sighting):
+def _take_up_purchase(draft: Draft, fact: Fact) -> None:
+    state = draft.state
+    if not fact.is_sale:
+        window.add(state, fact, draft.policy)
+        return
+    _hear(draft, fact.time_ms)
+    window.add(state, fact, draft.policy)
+    contacts.note_sale(state, fact.time_ms, draft.policy)
+
+
+def _amend(draft: Draft, news: Amendment) -> None:
+    """Put another body in the place of a purchase's; the highest revision counts."""
+    state, policy = draft.state, draft.policy
+    revised = Revision(news.purchase, news.number, news.crc, news.time_ms)
+    state.revisions = (*(one for one in state.revisions if one.event != news.purchase), revised)
+    state.revisions = tuple(sorted(state.revisions, key=lambda one: one.event))
+    old = facts.find_event(state.purchases, news.purchase)
+    if old is not None:
+        window.remove(state, old, policy)
+    if news.fact is not None:
+        window.add(state, news.fact, policy)
+    contacts.rebuild(state, state.settled_ms - policy.memory_ms, policy)
+    draft.news_is_late = True
+
+
+def _earn(draft: Draft, fact: Fact, body: PurchaseRecorded | PurchaseBody) -> None:
+    earned = earnings.earned_of(body, fact, draft.moment.products, draft.policy)
+    if earned is not None:
+        earnings.note(draft.state, earned)
+
+
+def _earn_anew(draft: Draft, news: Amendment, event: PurchaseCorrected) -> None:
+    """Put what the corrected body earns in the place of what the purchase earned before."""
+    earnings.withdraw(draft.state, news.purchase)
+    if news.fact is not None and event.purchase is not None:
+        _earn(draft, news.fact, event.purchase)
+
+
+def _take_up_sighting(draft: Draft, sighting: Sighting, event: Any) -> None:
+    state, policy, time_ms = draft.state, draft.policy, sighting.time_ms
+    state.recent = sightings.with_sighting(state.recent, sighting)
+    if policy.keeps_months and sighting.kind != "delivered":
+        notes.interact(state, time_ms, policy)
+    if sightings.is_browse(sighting):
+        if sighting.competitor:
+            notes.mention(draft, time_ms, sighting.competitor)
+        if policy.keeps_interests:
+            notes.note_browse(state, time_ms, event, policy)
+    elif sightings.is_response(sighting):
+        _hear(draft, time_ms)
         state.last_response_ms = max(state.last_response_ms or 0, time_ms)
-        state.contacts = with_contact(state.contacts, response_contact(time_ms), policy.shortest_silence_ms)
+        contacts.note_response(state, time_ms, policy)
+    elif sighting.kind == "opened":
+        if policy.heeds_openings:
+            _hear(draft, time_ms)
+        state.last_opened_ms = max(state.last_opened_ms or 0, time_ms)
+        contacts.note_opening(state, time_ms, policy)
+    elif sighting.kind == "unsubscribed":
+        state.unsubscribed = tuple(sorted({*state.unsubscribed, time_ms}))
+        draft.noted = draft.noted or policy.has_rule(DisengagedRule)
+
+
+def _hear(draft: Draft, time_ms: int) -> None:
+    """Note that the customer was heard of; before the contact is put among those that are known."""
+    state = draft.state
+    latest_ms = max(state.last_purchase_ms or 0, state.last_response_ms or 0)
+    if draft.policy.heeds_openings:
+        latest_ms = max(latest_ms, state.last_opened_ms or 0)
+    if state.episodes:
+        # A contact of the very instant of a start prevents it as well.
+        latest_ms = max(latest_ms, *(one.start_ms + 1 for one in state.episodes))
+    if state.mentions or state.unsubscribed or state.cases:
+        latest_ms = max(latest_ms, state.settled_ms)  # a contact may lie between two of these
+    if time_ms < latest_ms or (state.first_purchase_ms is not None and time_ms < state.first_purchase_ms):
+        draft.news_is_late = True
+    draft.heard = True
 
 
 def _forget_purchases(state: State, horizon_ms: int) -> None:
@@ -117,9 +247,10 @@ def _forget_purchases(state: State, horizon_ms: int) -> None:
         if not window.is_alone(state, facts.fact_at(purchases, gone)):
             break
         gone += 1
+    _note_forgotten(state, facts.every(purchases[: gone * facts.SIZE]))
     state.purchases = purchases[gone * facts.SIZE :]
     state.outside -= gone
-    state.oldest_ms = facts.time_at(purchases, gone) if gone < size else 2**62
+    state.oldest_ms = facts.time_at(purchases, gone) if gone < size else NEVER_MS
     if state.oldest_ms < horizon_ms:
         _forget_orders(state, horizon_ms)
 
@@ -128,8 +259,17 @@ def _forget_orders(state: State, horizon_ms: int) -> None:
     newest: dict[int, int] = {}
     for fact in facts.every(state.purchases):  # in order of time: the last one stays
         newest[fact.order or fact.event] = fact.time_ms
-    kept = [fact for fact in facts.every(state.purchases) if newest[fact.order or fact.event] >= horizon_ms]
+    every = list(facts.every(state.purchases))
+    kept = [fact for fact in every if newest[fact.order or fact.event] >= horizon_ms]
+    _note_forgotten(state, (fact for fact in every if newest[fact.order or fact.event] < horizon_ms))
     state.outside -= facts.count(state.purchases) - len(kept)
     state.purchases = b"".join(map(facts.pack, kept))
     state.has_links = len({fact.order or fact.event for fact in kept}) < len(kept)
-    state.oldest_ms = min((time_ms for time_ms in newest.values() if time_ms >= horizon_ms), default=2**62)
+    state.oldest_ms = min((time_ms for time_ms in newest.values() if time_ms >= horizon_ms), default=NEVER_MS)
+
+
+def _note_forgotten(state: State, gone: Any) -> None:
+    """Keep when the latest forgotten sale was: a silence may still begin there."""
+    latest_ms = max((fact.time_ms for fact in gone if fact.is_sale), default=None)
+    if latest_ms is not None:
+        state.forgotten_last_ms = max(state.forgotten_last_ms or 0, latest_ms)

@@ -5,27 +5,33 @@ from __future__ import annotations
 from bisect import insort
 from typing import Final
 
-from schemas.events import CampaignResponded, ProductBrowsed
+from schemas.events import CampaignResponded, Input, ProductBrowsed
 from schemas.times import to_ms
 from services.scorer.core.identity import body_crc, stable_hash
-from services.scorer.core.state import Sighting
+from services.scorer.core.state import Sighting, State
 
 RECENT_MAX: Final = 16
 _SUBJECT_CHARACTERS_MAX: Final = 160  # bounds the state; a sku, category and brand seldom need half
-_CONTACTS: Final = frozenset({"clicked", "converted"})
+_ANSWERS: Final = frozenset({"clicked", "liked", "answered", "converted"})
 
 
 BROWSE_WORDS: Final = {"viewed": "viewed", "asked": "asked about", "carted": "put into the cart"}
 
 
-def sighting_of(event: ProductBrowsed | CampaignResponded) -> Sighting:
-    """Return what is remembered of a browse or a response."""
+def sighting_of(event: Input) -> Sighting:
+    """Return what is remembered of a browse or a response.
+
+    Raises:
+        TypeError: it is neither; who calls must not give what he does not score.
+    """
     kind: str
     if isinstance(event, ProductBrowsed):
         topic, kind, competitor = "browses", event.action, event.competitor or ""
         subject = f"{event.sku} ({event.category}, {event.brand})"[:_SUBJECT_CHARACTERS_MAX]
-    else:
+    elif isinstance(event, CampaignResponded):
         topic, kind, competitor, subject = "campaign-responses", event.response, "", event.campaign_id
+    else:
+        raise TypeError(f"{type(event).__name__} is neither a browse nor a response")
     return Sighting(
         to_ms(event.occurred_at),
         stable_hash(f"{topic}/{event.event_id}"),  # event ids are unique per topic
@@ -38,7 +44,7 @@ def sighting_of(event: ProductBrowsed | CampaignResponded) -> Sighting:
 
 def is_response(sighting: Sighting) -> bool:
     """Whether it is a contact: opening a message is not an answer to it."""
-    return sighting.kind in _CONTACTS
+    return sighting.kind in _ANSWERS
 
 
 def is_browse(sighting: Sighting) -> bool:
@@ -62,6 +68,6 @@ def last_browse(recent: tuple[Sighting, ...]) -> str | None:
     )
 
 
-def last_competitor(recent: tuple[Sighting, ...]) -> str | None:
-    """Return the competitor named last."""
-    return next((one.competitor for one in reversed(recent) if one.competitor), None)
+def last_competitor(state: State) -> str | None:
+    """Return the competitor named last, in a browse or a service contact."""
+    return state.mentions[-1].competitor if state.mentions else None

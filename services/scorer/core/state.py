@@ -9,19 +9,18 @@ from typing import Final
 
 import msgspec
 
-from schemas.tiers import ChurnRule, Tier
-
-FORMAT: Final = 1
+FORMAT: Final = 2
 _FORMAT_BYTE: Final = bytes([FORMAT])
 
-PASSED: Final = "passed"  # the rule did not apply at the start of this silence: never published
+PASSED: Final = "passed"  # the rule did not apply at the start of this episode: never published
 OPEN: Final = ""
+NEVER_MS: Final = 2**62
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One churn episode that was decided: raised, or (``PASSED``) found not to apply."""
 
-    rule: ChurnRule
+    rule: str
     start_ms: int
     end_ms: int = 0  # 0 while open
     ended_by: str = OPEN  # a value of EpisodeEnd, OPEN or PASSED
@@ -48,6 +47,117 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     crc: int
 
 
+class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A competitor was browsed or asked about."""
+
+    time_ms: int
+    competitor: str
+
+
+class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is known of one service contact: a complaint, a ticket, an inquiry."""
+
+    contact_id: str
+    kind: str
+    opened_ms: int  # NEVER_MS: only its answer or solution is known
+    solved_ms: int  # NEVER_MS: not solved
+    topics: tuple[str, ...] = ()
+    severity: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A manager's pin, or its end (``tier`` is empty); the latest decision counts."""
+
+    time_ms: int
+    event: int  # of two at one instant the higher one counts, whichever came first
+    tier: str
+    until_ms: int
+    cause: str
+    decided_by: str
+
+
+class Correction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An advisor's word on why a customer turned away."""
+
+    rule: str
+    start_ms: int
+    reason: str
+    time_ms: int
+    event: int
+
+
+class Revision(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The highest revision of a purchase that was corrected."""
+
+    event: int  # hash of the purchase's event id
+    number: int
+    crc: int  # of the correction
+    time_ms: int  # of the correction: forgotten with the memory
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event of the quieter topics, to know a repeat."""
+
+    time_ms: int
+    event: int
+    crc: int
+
+
+class Interest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a category or a brand meant in one local month."""
+
+    name: str
+    bought_minor: int
+    purchases: int
+    browses: int
+    dwell_seconds: int
+
+
+class Month(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One local month of a customer: what can't be counted to the day without keeping every line."""
+
+    number: int  # 12 * year + month - 1
+    interactions: int = 0
+    margin_minor: int = 0
+    categories: tuple[Interest, ...] = ()  # by name
+    brands: tuple[Interest, ...] = ()
+    high_grade: int = 0  # products
+
+
+class Earned(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one purchase put into its month, so that a correction can take it out again."""
+
+    event: int  # hash of the purchase's event id
+    month: int
+    margin_minor: int  # a return's is negative
+    high_grade: int  # products
+
+
+class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Somebody who came by this customer's word; once per pair, at the earliest time known."""
+
+    referred: int  # hash of the customer id
+    time_ms: int
+
+
+class Score10(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An answer to a survey, NPS question or review, 0 to 10."""
+
+    time_ms: int
+    event: int
+    kind: str
+    score: int
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The latest word on one attribute; None: it was cleared."""
+
+    name: str
+    value: str | int | bool | None
+    time_ms: int
+    event: int
+
+
 class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     """One customer. All times are milliseconds UTC."""
 
@@ -61,16 +171,16 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     # fact has to be looked for.
     has_links: bool = False
     # Nothing that is remembered can be forgotten before the clock passes this by the memory's length.
-    oldest_ms: int = 2**62
+    oldest_ms: int = NEVER_MS
     # The window at ``settled_ms``, see window.py.
     net_minor: int = 0  # may be negative; spend is never below 0
     orders: int = 0
     purchase_days: int = 0
     score: int = 0
 
-    ranked: Tier | None = None
+    ranked: str | None = None
     ranked_since_ms: int = 0
-    tier: Tier | None = None  # the one shown
+    tier: str | None = None  # the one shown
     tier_since_ms: int = 0
 
     contacts: tuple[int, ...] = ()  # see contacts.py
@@ -87,10 +197,26 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
 
     revision: int = 0  # counter of published changes
 
-    @property
-    def bin(self) -> int | None:
-        """The histogram's bin: the score of an active customer, None for everybody else."""
-        return self.score if self.orders else None
+    # -- since format 2 ---------------------------------------------------------------------------
+    heard: tuple[int, ...] = ()  # contacts and opened campaigns, see contacts.py
+    responses: bytes = b""  # every remembered answer to a campaign, packed times
+    openings: bytes = b""  # every remembered opening, packed times
+    starts: tuple[int, ...] = ()  # per churn rule: its next episode begins no earlier; see episodes.py
+    mentions: tuple[Mention, ...] = ()  # of competitors, by time
+    unsubscribed: tuple[int, ...] = ()  # times
+    cases: tuple[Case, ...] = ()  # service contacts, by contact id
+    seen: tuple[Seen, ...] = ()  # the newest of the quieter topics, by time
+    revisions: tuple[Revision, ...] = ()  # corrected purchases
+    forgotten_last_ms: int | None = None  # the latest sale that was forgotten
+    referrals: tuple[Referral, ...] = ()  # made by this customer, by referred
+    referrers: tuple[Referral, ...] = ()  # who referred this customer, as told to them
+    months: tuple[Month, ...] = ()  # by number
+    answers: tuple[Score10, ...] = ()  # the newest, by time
+    attributes: tuple[Attribute, ...] = ()  # by name
+    decision: Decision | None = None
+    corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
+    sampled_day: int = 0  # local day on which metrics that move with time were last measured
+    earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -103,14 +229,26 @@ def encode_state(state: State) -> bytes:
 
 
 def decode_state(stored: bytes) -> State:
-    """Return the state that ``stored`` holds.
+    """Return the state that ``stored`` holds, brought to the newest format.
 
     Raises:
         ValueError: another format than this version knows, or bytes that are no state. It is a broken
             store or a downgrade, never a bad event: the caller must stop.
     """
-    if stored[:1] != _FORMAT_BYTE:
-        raise ValueError(
-            f"state format {stored[:1].hex() or 'none'} is unknown; run the version that wrote it"
-        )
-    return _decoder.decode(memoryview(stored)[1:])
+    if stored[:1] == _FORMAT_BYTE:
+        return _decoder.decode(memoryview(stored)[1:])
+    if stored[:1] == b"\x01":
+        return _from_format_1(_decoder.decode(memoryview(stored)[1:]))
+    raise ValueError(
+        f"state format {stored[:1].hex() or 'none'} is unknown; run the version that wrote it, or a later one"
+    )
+
+
+def _from_format_1(state: State) -> State:
+    """Fill in what format 1 did not keep by itself: the answers that the thinned contacts still show."""
+    answers = [contact >> 1 for contact in state.contacts if contact & 1]
+    state.responses = b"".join(time_ms.to_bytes(8, "little") for time_ms in answers)
+    if state.last_opened_ms is not None:
+        state.openings = state.last_opened_ms.to_bytes(8, "little")
+    state.mentions = tuple(Mention(one.time_ms, one.competitor) for one in state.recent if one.competitor)
+    return state

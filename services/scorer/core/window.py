@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.scorer.core import facts
+from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
     from services.scorer.core.facts import Fact
@@ -26,12 +27,17 @@ class Window(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Order:
+class Order:
     """All sales under one order id, dated by the earliest, and the returns attached to it."""
 
     time_ms: int
     sold_minor: int = 0
     returned_minor: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """What is left of it after its returns."""
+        return self.sold_minor - self.returned_minor
 
     @property
     def counts(self) -> bool:
@@ -46,31 +52,46 @@ def recount(purchases: bytes, now_ms: int, policy: Policy) -> Window:
     first; any other return is a negative amount at its own time.
     """
     known = [fact for fact in facts.every(purchases) if fact.time_ms <= now_ms]
-    orders = _orders(known)
+    orders, loose = _attach(known, policy)
     start_ms = now_ms - policy.window_ms
-    net_minor = 0
+    inside = [order for order in orders.values() if order.time_ms > start_ms]
+    counted = [order for order in inside if order.counts]
+    return Window(
+        sum(order.net_minor for order in inside)
+        + sum(fact.amount_minor for fact in loose if fact.time_ms > start_ms),
+        len(counted),
+        len({policy.local_day(order.time_ms) for order in counted}),
+    )
+
+
+def counted_orders(purchases: bytes, now_ms: int, policy: Policy) -> list[Order]:
+    """Return the orders of the window at ``now_ms`` that were not fully returned, by time."""
+    known = [fact for fact in facts.every(purchases) if fact.time_ms <= now_ms]
+    start_ms = now_ms - policy.window_ms
+    return [
+        order for order in _attach(known, policy)[0].values() if order.time_ms > start_ms and order.counts
+    ]
+
+
+def _attach(known: list[Fact], policy: Policy) -> tuple[dict[int, Order], list[Fact]]:
+    """Return the orders with their returns attached, and the returns that belong to none."""
+    orders, loose = _orders(known), []
     for fact in known:
         if fact.is_sale:
             continue
         order = orders.get(fact.order)
         if order is not None and fact.time_ms - order.time_ms <= policy.returns_ms:
             order.returned_minor -= fact.amount_minor
-        elif fact.time_ms > start_ms:
-            net_minor += fact.amount_minor
-    inside = [order for order in orders.values() if order.time_ms > start_ms]
-    counted = [order for order in inside if order.counts]
-    return Window(
-        net_minor + sum(order.sold_minor - order.returned_minor for order in inside),
-        len(counted),
-        len({policy.local_day(order.time_ms) for order in counted}),
-    )
+        else:
+            loose.append(fact)
+    return orders, loose
 
 
-def _orders(known: list[Fact]) -> dict[int, _Order]:
-    orders: dict[int, _Order] = {}
+def _orders(known: list[Fact]) -> dict[int, Order]:
+    orders: dict[int, Order] = {}
     for fact in known:
         if fact.is_sale:
-            order = orders.setdefault(fact.order, _Order(fact.time_ms))  # in order of time: the earliest
+            order = orders.setdefault(fact.order, Order(fact.time_ms))  # in order of time: the earliest
             order.sold_minor += fact.amount_minor
     return orders
 
@@ -93,6 +114,23 @@ def add(state: State, fact: Fact, policy: Policy) -> None:
         _count(state, fact, +1, [(at, sale) for at, sale in same_day if at >= state.outside], policy)
 
 
+def remove(state: State, fact: Fact, policy: Policy) -> None:
+    """Take a fact out of a draft's state again: its purchase was corrected."""
+    state.purchases = facts.without(state.purchases, fact.event)
+    state.outside = facts.first_after(state.purchases, state.settled_ms - policy.window_ms)
+    state.has_links = True  # at worst more is looked up than must be
+    state.lifetime_net_minor -= fact.amount_minor
+    if fact.is_sale:
+        sales = [one for one in facts.every(state.purchases) if one.is_sale]
+        day = policy.local_day(fact.time_ms)
+        state.lifetime_orders -= all(one.order != fact.order for one in sales)
+        state.lifetime_days -= all(policy.local_day(one.time_ms) != day for one in sales)
+        if state.forgotten_last_ms is None:  # else the first sale was forgotten long ago, and stays the first
+            state.first_purchase_ms = sales[0].time_ms if sales else None
+        state.last_purchase_ms = sales[-1].time_ms if sales else state.forgotten_last_ms
+    _recount(state, policy)
+
+
 def move(state: State, now_ms: int, policy: Policy) -> None:
     """Let time pass to ``now_ms`` in a draft's state: facts 365 days old are out at exactly that instant."""
     start_ms = now_ms - policy.window_ms
@@ -113,15 +151,22 @@ def move(state: State, now_ms: int, policy: Policy) -> None:
             return
 
 
+def reopen(state: State, now_ms: int, policy: Policy) -> None:
+    """Count a draft's window anew at ``now_ms``: the policy may have another length of it."""
+    state.settled_ms = now_ms
+    state.outside = facts.first_after(state.purchases, now_ms - policy.window_ms)
+    _recount(state, policy)
+
+
 def is_alone(state: State, fact: Fact) -> bool:
     """Whether no other fact sells or names the fact's order, so that it alone decides what it counts."""
     return not state.has_links or facts.is_alone(state.purchases, fact.order)
 
 
-def next_expiry_ms(state: State, policy: Policy) -> int | None:
+def next_expiry_ms(state: State, policy: Policy) -> int:
     """Return when the oldest fact leaves the window; its order may have left before, never after."""
     if state.outside * facts.SIZE == len(state.purchases):
-        return None
+        return NEVER_MS
     return facts.time_at(state.purchases, state.outside) + policy.window_ms
 
 

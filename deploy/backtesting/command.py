@@ -1,0 +1,171 @@
+"""``tierstream backtest``: files in, tables and JSON out; neither Kafka nor PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.backtesting.report import Run, print_tables, to_json
+from deploy.backtesting.stretches import Dealer
+from deploy.backtesting.tally import Seen, Tally
+from deploy.history import History
+from deploy.local.session import load
+from deploy.policy_commands import Currency, TimeZone, chosen
+from deploy.products.checks import loadable
+from deploy.replay import Plan
+from schemas.times import DAY_MS, from_ms
+from services.scorer.core.policy import Policy
+from services.scorer.core.products import product_of
+from services.scorer.offline.processes import ProcessLostError, replay_in_processes
+from services.scorer.offline.replay import Outcome, replay
+from services.scorer.records import FUTURE_MS_MAX
+
+ALONE_BYTES_MAX: Final = 5_000_000  # below it other processes cost more than they save
+CHURN_DAYS: Final = 90
+
+
+def backtest(  # noqa: PLR0917 -- typer reads a command's options from its parameters
+    events: Annotated[
+        list[Path],
+        typer.Option(
+            help="a file of events, JSON Lines in the wire form; may be repeated", exists=True, dir_okay=False
+        ),
+    ],
+    policy: Annotated[
+        str, typer.Option(help="a YAML file, or a template; retail has every rule that needs no fit")
+    ] = "retail",
+    currency: Currency = None,
+    time_zone: TimeZone = None,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="write the figures here", dir_okay=False)
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=256, help="default: every core, one for a small history")
+    ] = None,
+    churn_days: Annotated[
+        int, typer.Option(min=1, max=3660, help="a warning is true when so long nothing is bought")
+    ] = CHURN_DAYS,
+) -> None:
+    """Replay event files through the scorer's core alone: tier sizes, flaps, and how right warnings were."""
+    if json_ is not None and not json_.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--json: there is no folder {json_.absolute().parent}; make it first")
+    by = chosen(policy, currency, time_zone).policy
+    console = Console(stderr=True)
+    try:
+        report = backtest_files(
+            events, by, console, processes=processes or usual_processes(events), churn_days=churn_days
+        )
+    except ProcessLostError as error:
+        console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    print_tables(report, Console())
+    if json_ is not None:
+        json_.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def backtest_files(
+    paths: Sequence[Path],
+    policy: Policy,
+    console: Console,
+    *,
+    processes: int,
+    churn_days: int = CHURN_DAYS,
+) -> dict[str, Any]:
+    """Return the report of event files under a policy; shows bars on ``console``.
+
+    Raises:
+        MalformedError: a line is no event; it names file, line and remedy.
+        ProcessLostError: a process was killed or hangs.
+    """
+    started = time.monotonic()
+    wall_ms = time.time_ns() // 1_000_000
+    history = load(list(paths), processes, console)
+    dealer = Dealer(history, Plan(policy.zone), wall_ms)
+    last_ms = history.last_ms(not_after_ms=wall_ms + FUTURE_MS_MAX)
+    make_tally = partial(Tally, end_ms=last_ms, horizon_ms=churn_days * DAY_MS)
+    outcome = _replayed(dealer, (policy, without_hysteresis(policy)), make_tally, last_ms, console)
+    if dealer.dated_ahead:
+        outcome.counts.refused["TIME"] += dealer.dated_ahead
+    run = Run(
+        policy=policy,
+        events=len(history),
+        first_ms=history.first_ms(),
+        last_ms=last_ms,
+        churn_days=churn_days,
+        processes=processes,
+        seconds=time.monotonic() - started,
+    )
+    return to_json(run, outcome.counts, together(outcome.watched))
+
+
+def without_hysteresis(policy: Policy) -> Policy:
+    """Return the policy with no margin and no dwell: every customer in the tier of the plain cut."""
+    ladder = msgspec.structs.replace(policy.tiers, margin_percent=0, dwell_days=0, soft_landing=False)
+    return msgspec.structs.replace(policy, tiers=ladder)
+
+
+def usual_processes(paths: Sequence[Path]) -> int:
+    """Return one for each core, or one alone for a small history."""
+    if sum(path.stat().st_size for path in paths) <= ALONE_BYTES_MAX:
+        return 1
+    usable = getattr(os, "sched_getaffinity", None)  # Linux: a container may have fewer than the machine
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """Return what all processes saw."""
+    first, *others = seen
+    for one in others:
+        first.add(one)
+    return first
+
+
+def _replayed(
+    dealer: Dealer,
+    policies: tuple[Policy, Policy],
+    make_tally: Callable[[], Tally],
+    last_ms: int,
+    console: Console,
+) -> Outcome:
+    history: History = dealer.history
+    first_ms = history.first_ms()
+    with _bar(console) as bar:
+        task = bar.add_task("replaying", total=max(1, last_ms - first_ms), what="")
+
+        def show(at_ms: int) -> None:
+            bar.update(task, completed=at_ms - first_ms, what=f"{from_ms(at_ms):%-d %B %Y}")
+
+        listed = loadable(history.listed, wall_ms=dealer.wall_ms)
+        products = {sku: product_of(one) for sku, one in listed.items()}
+        if history.partitions == 1:
+            return replay(dealer.stretches(), policies, make_tally(), products=products, progress=show)
+        return replay_in_processes(
+            dealer.stretches(),
+            policies,
+            make_tally,
+            processes=history.partitions,
+            products=products,
+            progress=show,
+        )
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[what]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=not console.is_terminal,
+    )

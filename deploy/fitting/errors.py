@@ -1,0 +1,5 @@
+"""What can't be fitted, said so that a user can mend it."""
+
+
+class CanNotFitError(ValueError):
+    """The purchases at hand allow no fit; the message says what to do. Nothing was written."""

@@ -1,0 +1,1 @@
+"""Worked stories in plain words, each run through the whole stack."""
