@@ -38,8 +38,9 @@ Revision = Annotated[int, Path(ge=1, le=2**63 - 1)]
 async def get_outlook(request: Request, me: Staff, customer_id: CustomerId) -> Response:
     """Read what keeps or lifts a customer's tiers, their segments, and what the model expects of them.
 
-    Exact, found by calling the scoring core, which takes up to half a second. Write a slash that belongs to
-    the id as `%2F`. Whoever may read the customer may read this.
+    Exact, found by calling the scoring core: 30 ms as a rule, seconds for who bought thousands of times; 503
+    says that it is not ready yet. Write a slash that belongs to the id as `%2F`. Whoever may read the
+    customer may read this.
     """
     view = await parts_of(request).outlooks.get(me, customer_id)
     return _unless_known(request, view, leaving_out="as_of")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from threading import Event
 
 import pytest
 from msgspec.structs import replace
 
 from schemas.times import from_ms, to_ms
+from services.api import outlooks
+from services.api.outlook_views import OutlookView
 from services.scorer.core.advance import settle
 from services.scorer.core.draft import Moment
 from services.scorer.core.lift import outlook
 from services.scorer.core.models.parameters import Model, PurchaseModel, SpendModel
 from services.scorer.core.predictions import predictions
 from services.scorer.core.segments import Crowd, segments_of
-from services.scorer.core.state import State
 from tests.e2e.world import NOW, POLICY, World, play
-from tests.integration.api_rig import DIEGO, INGRID, Rig, desk
+from tests.integration.api_rig import DIEGO, INGRID, WAIT_SECONDS, Rig, desk
 
 CUSTOMERS = 24
 MODEL = Model(
@@ -204,24 +206,33 @@ async def test_an_outlook_is_made_once_and_sent_once(database_url: str, world: W
         assert len(kept) == 2
 
 
-async def test_a_crowd_of_askers_is_told_to_come_back(database_url: str, world: World) -> None:
-    """One thread makes outlooks and a few wait for it; nobody waits for long, and everybody gets it later."""
+async def test_nobody_waits_for_long_and_everybody_is_answered_in_the_end(
+    database_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slow arithmetic: 503 with when to come back, for one who waits too long as for one too many; then 200."""
+    may_go_on, answer_of = Event(), outlooks._answer
+
+    def slow(question: outlooks._Question) -> OutlookView:
+        assert may_go_on.wait(WAIT_SECONDS)
+        return answer_of(question)
+
+    monkeypatch.setattr(outlooks, "_answer", slow)
+    monkeypatch.setattr(outlooks, "_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(outlooks, "_WAITING_MAX", 2)
     async with desk(database_url, customers=CUSTOMERS) as rig:
         ingrid = rig.as_(INGRID)
-
-        async def ask(state: State) -> int:
-            answer = await ingrid.get(f"/v1/customers/{state.customer_id}/outlook")
-            if answer.status_code == 503:
-                assert answer.headers["retry-after"] == "3"
-                assert answer.json()["type"].endswith(":busy")
-            return answer.status_code
-
-        outlooks = rig.app.state.parts.outlooks
-        outlooks._waiting += 8
-        assert await ask(next(iter(world.states.values()))) == 503
-        outlooks._waiting -= 8
-        assert set(await asyncio.gather(*map(ask, list(world.states.values())[:3]))) == {200}
-        assert outlooks._waiting == 0
+        paths = [f"/v1/customers/{customer_id}/outlook" for customer_id in list(world.states)[:3]]
+        for path in (*paths, paths[0]):  # the third is one too many; the fourth waits for the first one's
+            answer = await ingrid.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+            assert answer.json()["type"].endswith(":busy")
+        running = rig.app.state.parts.outlooks._running
+        assert len(running) == 2
+        may_go_on.set()
+        await asyncio.wait(list(running.values()), timeout=WAIT_SECONDS)
+        assert len(rig.app.state.parts.outlooks._kept) == 2  # made for who gave up
+        monkeypatch.setattr(outlooks, "_WAIT_SECONDS", WAIT_SECONDS)
+        assert {(await ingrid.get(path)).status_code for path in paths} == {200}
 
 
 async def test_files_and_pages_are_compressed_and_answers_are_not(database_url: str) -> None:
