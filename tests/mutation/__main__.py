@@ -75,8 +75,9 @@ def _is_alive(verdict: str) -> bool:
 
 def _show(modules: list[Module], console: Console) -> None:
     table = Table(title="Mutants of the scoring core")
-    for column in ("module", "mutants", "not run", "killed", "of those timed out", "alive", "killed %"):
-        table.add_column(column, justify="left" if column == "module" else "right")
+    for column in ("module", "mutants", "not run", "killed", "timed out", "alive", "killed %"):
+        is_name = column == "module"
+        table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
     total: Counter[str] = Counter()
     for one in modules:
         counts = Counter(one.verdicts.values())

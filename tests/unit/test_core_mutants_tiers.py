@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -21,7 +22,25 @@ from services.scorer.core.cuts import (
 )
 from services.scorer.core.due import next_due_ms
 from services.scorer.core.money import in_base
-from services.scorer.core.policy import Ladder, Level, Policy
+from services.scorer.core.policy import (
+    Bonus,
+    Fault,
+    FrequencyRule,
+    Ladder,
+    Level,
+    ModelRule,
+    Policy,
+    SilenceRule,
+    Weight,
+)
+from services.scorer.core.policy.segments import (
+    LoyaltyRules,
+    RelationshipRules,
+    RepurchaseRules,
+    RfmRules,
+    Segments,
+    StageRules,
+)
 from services.scorer.core.score import parts_of
 from services.scorer.core.state import NEVER_MS, Decision, State
 from services.scorer.core.tiers import first_tier, is_downgrade, next_tier, shown_tier, value_of, wanted_tier
@@ -257,3 +276,246 @@ class TestMoney:
         assert (parts.spend_minor, parts.orders, parts.purchase_days) == (6_500, 3, 2)
         life.happens(returned(at(4), 90_000))
         assert parts_of(life.known, POLICY).spend_minor == 0
+
+
+LEVELS = (Level(name="a", percent=20), Level(name="b"), Level(name="c", percent=20))
+FIXED = (Level(name="a", at_least=200), Level(name="b", at_least=100), Level(name="c"))
+
+
+class TestFaults:
+    """What contradicts itself is refused with the place, the contradiction and what to write instead."""
+
+    @pytest.mark.parametrize(
+        ("make", "at_", "what", "remedy"),
+        [
+            pytest.param(
+                lambda: Ladder(levels=LEVELS[1:2]),
+                ("levels",), "there are 1 levels", "name 2 to 12, the best first", id="one level",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=(*LEVELS, LEVELS[0])),
+                ("levels", 3, "name"), "the name a is taken",
+                "give every level a name of its own; lapsed is shown for who bought nothing", id="a name twice",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=(LEVELS[1], FIXED[0])),
+                ("levels", 1, "at_least"), "at_least is for ladders by score or spend",
+                "give percent, or set by: score or by: spend", id="a threshold by percentile",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=LEVELS[::2]),
+                ("levels",), "0 levels have no percent",
+                "leave percent out of exactly one level: it holds the rest", id="no rest",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=(Level(name="a", percent=48), *LEVELS[1:]), margin_percent=16),
+                ("levels",), "the tiers overlap: shares of 68 % and margins of 2 x 16 leave no rest",
+                "lower a percent or margin_percent, so that shares and both margins stay below 100",
+                id="shares of a hundred",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=LEVELS, margin_percent=21),
+                ("levels", 0, "percent"), "a has 20 %, less than the margin of 21",
+                "raise its percent or lower margin_percent", id="a share within the margin",
+            ),
+            pytest.param(
+                lambda: Ladder(levels=(LEVELS[1], Level(name="c", percent=0)), margin_percent=0),
+                ("levels", 1, "percent"), "c has 0 %, less than the margin of 0",
+                "raise its percent or lower margin_percent", id="no share",
+            ),
+            pytest.param(
+                lambda: Ladder(by="score", levels=(FIXED[0], LEVELS[2], Level(name="d"))),
+                ("levels", 1, "percent"), "percent is for ladders by percentile",
+                "give at_least, or set by: percentile", id="a share by score",
+            ),
+            pytest.param(
+                lambda: Ladder(by="score", levels=FIXED[:2]),
+                ("levels", 1, "at_least"), "the last level, b, has a threshold",
+                "leave at_least out of it: it takes everybody else", id="a threshold at the bottom",
+            ),
+            pytest.param(
+                lambda: Ladder(by="spend", levels=(FIXED[0], Level(name="x"), FIXED[2])),
+                ("levels", 1), "x has no threshold", "give it at_least", id="no threshold above",
+            ),
+            pytest.param(
+                lambda: Ladder(by="score", levels=(Level(name="a", at_least=10_001), FIXED[2])),
+                ("levels", 0, "at_least"), "a begins at 10001, and a score ends at 10000",
+                "give points from 1 to 10000", id="above any score",
+            ),
+            pytest.param(
+                lambda: Ladder(by="spend", levels=(FIXED[1], Level(name="x", at_least=100), FIXED[2])),
+                ("levels", 1, "at_least"), "the tiers overlap: b does not begin above x",
+                "list the levels from the best down, each with a lower at_least", id="thresholds alike",
+            ),
+            pytest.param(
+                lambda: RfmRules(recency_weight=0.5),
+                ("recency_weight",), "the three weights add up to 1.2, not 1",
+                "change them so that they add up to 1", id="points",
+            ),
+            pytest.param(
+                lambda: RfmRules(orders=(1, 2, 2, 3)),
+                ("orders", 2), "orders does not rise: 2 stands after 2",
+                "list the boundaries from the smallest up", id="boundaries",
+            ),
+            pytest.param(
+                lambda: Segments(age_from=(30, 20)),
+                ("age_from", 1), "age_from does not rise: 20 stands after 30",
+                "list the boundaries from the smallest up", id="ages",
+            ),
+            pytest.param(
+                lambda: Segments(price_from=(30.5, 20)),
+                ("price_from", 1), "price_from does not rise: 20 stands after 30.5",
+                "list the boundaries from the smallest up", id="prices",
+            ),
+            pytest.param(
+                lambda: StageRules(dormant_days_max=365),
+                ("lost_days",), "the stages dormant and lost overlap",
+                "keep dormant_days_min <= dormant_days_max < lost_days", id="lost at once",
+            ),
+            pytest.param(
+                lambda: StageRules(dormant_days_min=181),
+                ("lost_days",), "the stages dormant and lost overlap",
+                "keep dormant_days_min <= dormant_days_max < lost_days", id="no patience",
+            ),
+            pytest.param(
+                lambda: StageRules(dormant_days=365),
+                ("dormant_days",), "the stages dormant and lost overlap",
+                "lower dormant_days, or raise lost_days", id="lost before dormant",
+            ),
+            pytest.param(
+                lambda: RepurchaseRules(low_percent=70),
+                ("low_percent",), "the repurchase bands overlap", "lower low_percent", id="bands",
+            ),
+            pytest.param(
+                lambda: LoyaltyRules(dissatisfied_below=8),
+                ("dissatisfied_below",), "one mean would be satisfied and dissatisfied at once",
+                "lower dissatisfied_below to satisfied_from or less", id="a mean that is both",
+            ),
+            pytest.param(
+                lambda: RelationshipRules(few_up_to=1_000),
+                ("few_up_to",), "few would be many", "lower few_up_to", id="few and many",
+            ),
+            pytest.param(
+                lambda: RelationshipRules(medium_margin_percent=40),
+                ("medium_margin_percent",), "a medium margin would be high",
+                "lower medium_margin_percent", id="margins",
+            ),
+            pytest.param(
+                lambda: Policy(currency="XYZ"),
+                ("currency",), "'XYZ' is not an ISO 4217 code in use", "give one such as USD, EUR or JPY", id="no currency",
+            ),
+            pytest.param(
+                lambda: Policy(time_zone="Mars/Base"),
+                ("time_zone",), "'Mars/Base' is not an IANA time zone",
+                "give one such as UTC or Europe/London", id="no zone",
+            ),
+            pytest.param(
+                lambda: Policy(rates={"EUR": Decimal(1), "XYZ": Decimal(1)}),
+                ("rates", "XYZ"), "'XYZ' is not an ISO 4217 code in use",
+                "give one such as USD, EUR or JPY", id="a rate of nothing",
+            ),
+            pytest.param(
+                lambda: Policy(rates={"USD": Decimal(1)}),
+                ("rates", "USD"), "USD is the base currency and needs no rate",
+                "take it out of rates, or change currency", id="a rate of the base",
+            ),
+            pytest.param(
+                lambda: Policy(rates={"EUR": Decimal("1." + "1" * 28)}),
+                ("rates", "EUR"), "the rate of EUR has more than 28 digits", "round it", id="digits",
+            ),
+            pytest.param(
+                lambda: Policy(rates={"EUR": Decimal(1_000_000_001)}),
+                ("rates", "EUR"), "the rate of EUR is 1000000001",
+                "give the USD that one EUR is worth, from 1e-9 to 1e9", id="a rate out of bounds",
+            ),
+            pytest.param(
+                lambda: Policy(accepts=("USD", "EUR")),
+                ("accepts", 1), "the currency EUR has no rate",
+                "add EUR to rates with the USD that one EUR is worth, or take it out of accepts", id="no rate",
+            ),
+            pytest.param(
+                lambda: Policy(score=(Weight(metric="orders", weight=0.9),)),
+                ("score",), "the weights add up to 0.9, not 1", "change them so that they add up to 1", id="weights",
+            ),
+            pytest.param(
+                lambda: Policy(score=(Weight(metric="orders", weight=0.5), Weight(metric="orders", weight=0.5))),
+                ("score", 1, "metric"), "the metric orders is weighed twice", "weigh it once", id="twice",
+            ),
+            pytest.param(
+                lambda: Policy(window_days=426, bonus=(Bonus(metric="interactions", points=1),)),
+                ("bonus", 0, "metric"), "the metric interactions is kept for 14 months, and the window has 426 days",
+                "leave it out, or set window_days to 425 or less", id="months",
+            ),
+            pytest.param(
+                lambda: Policy(score=(Weight(metric="predicted_value", weight=1),)),
+                ("score", 0, "metric"), "the metric predicted_value needs a purchase and a spend model",
+                "fit both with tierstream fit and put them into the section model, or leave it out", id="no model",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(SilenceRule(name="s", days=30), SilenceRule(name="s", days=60))),
+                ("churn", 1, "name"), "two churn rules are named s", "give each its own name", id="rules alike",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(SilenceRule(name="s", days=30, tiers=("regular", "best")),)),
+                ("churn", 0, "tiers", 1), "the rule s is for best, and no level has that name",
+                "name one of high_value, regular, at_risk", id="no such level",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(FrequencyRule(name="f", recent_days=100, past_days=266),)),
+                ("churn", 0, "past_days"), "the rule f compares 100 with 266 days, more than the window's 365",
+                "shorten past_days or recent_days", id="too far back",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(SilenceRule(name="s", days=396),)),
+                ("churn", 0, "days"), "the rule s looks further back than anything is remembered",
+                "keep it within 395 days", id="too long, in days",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(SilenceRule(name="s", months=15),)),
+                ("churn", 0, "months"), "the rule s looks further back than anything is remembered",
+                "keep it within 395 days", id="too long, in months",
+            ),
+            pytest.param(
+                lambda: Policy(churn=(ModelRule(name="m"),)),
+                ("churn", 0), "the rule m needs a model",
+                "fit one with tierstream fit and put it into the section model", id="a rule without its model",
+            ),
+            pytest.param(
+                lambda: SilenceRule(name="s"), (), "the rule s needs one length", "give either days or months", id="no length",
+            ),
+            pytest.param(
+                lambda: SilenceRule(name="s", days=9, months=1),
+                ("months",), "the rule s needs one length", "give either days or months", id="two lengths",
+            ),
+        ],
+    )  # fmt: skip
+    def test_a_contradiction(
+        self, make: Callable[[], object], at_: tuple[str | int, ...], what: str, remedy: str
+    ) -> None:
+        """Each says where it is, what is wrong and how to mend it."""
+        with pytest.raises(Fault) as caught:
+            make()
+
+        assert (caught.value.at, caught.value.what, caught.value.remedy) == (at_, what, remedy)
+        assert str(caught.value) == f"{what}; {remedy}"
+
+    def test_what_is_just_allowed(self) -> None:
+        """One step before each line."""
+        Ladder(levels=(Level(name="a", percent=47), *LEVELS[1:]), margin_percent=16)
+        Ladder(levels=LEVELS, margin_percent=20)
+        Ladder(by="score", levels=(Level(name="a", at_least=10_000), FIXED[2]))
+        Ladder(levels=tuple(Level(name=f"l{n}", percent=None if n == 0 else 5) for n in range(12)))
+        RfmRules(orders=(1, 2, 3, 4))
+        StageRules(dormant_days_max=364, dormant_days=364)
+        StageRules(dormant_days_min=180)
+        RepurchaseRules(low_percent=69)
+        LoyaltyRules(dissatisfied_below=7)
+        RelationshipRules(few_up_to=999, medium_margin_percent=39)
+        Policy(rates={"EUR": Decimal("1e-9"), "JPY": Decimal("1e9"), "GBP": Decimal("1." + "1" * 27)})
+        Policy(window_days=425, bonus=(Bonus(metric="interactions", points=1),))
+        Policy(churn=(FrequencyRule(name="f", recent_days=100, past_days=265),))
+        Policy(churn=(SilenceRule(name="s", days=395), SilenceRule(name="t", months=14)))
+        with pytest.raises(Fault):
+            Policy(rates={"EUR": Decimal("9e-10")})
+        with pytest.raises(Fault):
+            Ladder(levels=tuple(Level(name=f"l{n}", percent=None if n == 0 else 5) for n in range(13)))
