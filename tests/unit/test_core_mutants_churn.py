@@ -25,7 +25,7 @@ from services.scorer.core.policy import (
     SilenceRule,
 )
 from services.scorer.core.rescore import rescore
-from services.scorer.core.state import NEVER_MS, Case, Mention, State
+from services.scorer.core.state import NEVER_MS, PASSED, Case, Episode, Mention, State
 from tests.unit.core_given import (
     POLICY,
     Life,
@@ -364,6 +364,14 @@ class TestEpisodes:
             ("early_silence", "warned", at(90)),
         ]
         assert life.known.tier == "at_risk"
+        assert [one.again for one in life.effects if isinstance(one, ChurnWarned)] == [False, True]
+
+    def test_nothing_begins_before_its_end_is_known(self) -> None:
+        """Late news at the very instant of a start raises nothing yet: a contact of that instant may still come."""
+        life = Life().happens(sale(at(0))).happens(sale(at(-10)), clock_ms=at(90))
+
+        assert life.churn == []
+        assert life.until(at(90) + 1).churn == [("early_silence", "warned", at(90), at(90))]
 
     def test_a_rule_for_some_tiers_passes_over_the_others(self) -> None:
         """Not warned of, not shown, and not looked at again until something is heard."""
@@ -374,12 +382,7 @@ class TestEpisodes:
         assert life.churn == []
         assert life.known.tier == "regular"
         (passed,) = life.known.episodes
-        assert (passed.rule, passed.start_ms, passed.was_raised, passed.is_open) == (
-            "best",
-            at(30),
-            False,
-            False,
-        )
+        assert passed == Episode("best", at(30), 0, PASSED)
         assert life.happens(sale(at(101))).churn == []
 
     def test_a_warning_says_until_when_to_call(self) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events import (
     ChurnReasonCorrected,
@@ -25,8 +26,17 @@ from services.scorer.core.notes import ANSWERS_MAX
 from services.scorer.core.policy import Bonus, Policy, Weight
 from services.scorer.core.referral import referral_id, referral_of
 from services.scorer.core.score import parts_of, score_of
-from services.scorer.core.state import Attribute, Correction, Interest, Month, State
-from tests.unit.core_given import T0, Life, at, browse, referral, response, returned, sale
+from services.scorer.core.state import (
+    NEVER_MS,
+    Attribute,
+    Case,
+    Correction,
+    Interest,
+    Mention,
+    Month,
+    State,
+)
+from tests.unit.core_given import T0, Life, at, browse, contact, referral, response, returned, sale
 
 JANUARY = 12 * 2024  # the month of T0
 
@@ -403,6 +413,38 @@ class TestNotes:
         assert [one.score for one in kept] == [day % 11 for day in range(20 - ANSWERS_MAX, 20)]
         assert {one.kind for one in kept} == {"nps"}
         assert life.known.months[0].interactions == 20
+
+
+class TestContacts:
+    """A service contact is put together from its events, in whatever order they come."""
+
+    def test_a_contact_is_the_sum_of_its_events(self) -> None:
+        """The earliest opening and solution, all topics, the worst severity; a named competitor is a mention."""
+        events = [
+            replace(contact(at(2), topics=("price",)), severity="minor"),
+            replace(contact(at(1), topics=("delivery", "price"), competitor="X"), severity="medium"),
+            contact(at(3), status="answered"),
+            contact(at(5), status="solved"),
+            contact(at(4), status="solved"),
+        ]
+        for order in (events, events[::-1]):
+            state = Life(policy=LEDGER).happens(*order).known
+
+            assert state.cases == (Case("t1", "complaint", at(1), at(4), ("delivery", "price"), "medium"),)
+            assert state.mentions == (Mention(at(1), "X"),)
+            assert state.months[0].interactions == 5
+            assert len(state.seen) == 5
+
+    def test_contacts_are_in_order_of_their_ids(self) -> None:
+        """The 64 that were heard of last are kept."""
+        life = Life().happens(
+            *(contact(at(day), f"t{day:03d}", kind="ticket") for day in reversed(range(70)))
+        )
+
+        assert [one.contact_id for one in life.known.cases] == [f"t{day:03d}" for day in range(6, 70)]
+        assert {(one.kind, one.solved_ms, one.severity) for one in life.known.cases} == {
+            ("ticket", NEVER_MS, "")
+        }
 
 
 class TestReferral:
