@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from schemas.events import ChurnCleared, ChurnWarned, TierChanged
+from schemas.events import ChurnCleared, ChurnWarned, Input, TierChanged
 from schemas.tiers import Cause, EpisodeEnd
 from schemas.times import DAY_MS, from_ms, to_ms
 from services.scorer.core.churn import competitor, disengaged, frequency, model, rules, silence
@@ -262,6 +262,15 @@ class TestDisengaged:
         )
         assert life.churn[2:] == [("away", "warned", at(27), at(27)), ("away", "purchase", at(27), at(31))]
 
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_of_a_purchase_and_a_solution_at_one_instant_the_purchase_counts(self, *, reverse: bool) -> None:
+        """In whatever order they come."""
+        both: list[Input] = [sale(at(10)), contact(at(10), status="solved")]
+        life = Life(policy=SEVERAL).happens(sale(at(0)), contact(at(1))).until(at(9))
+        life.happens(*(both[::-1] if reverse else both))
+
+        assert life.churn[-1] == ("away", "purchase", at(8), at(10))
+
     def test_unsubscribing_warns_at_once(self) -> None:
         """At its own instant."""
         life = Life(policy=SEVERAL).happens(sale(at(0)), response(at(5), "unsubscribed"))
@@ -384,6 +393,7 @@ class TestEpisodes:
         (passed,) = life.known.episodes
         assert passed == Episode("best", at(30), 0, PASSED)
         assert life.happens(sale(at(101))).churn == []
+        assert life.known.episodes == (Episode("best", at(30), at(101), PASSED),)
 
     def test_a_warning_says_until_when_to_call(self) -> None:
         """Each rule its hours and its severity."""
