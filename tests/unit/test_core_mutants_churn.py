@@ -110,6 +110,17 @@ class TestFrequency:
         assert not any(one.sure for one in starts)
         assert frequency.starts(state(), POLICY, FREQUENCY) == []
 
+    def test_as_many_orders_as_the_rule_asks_for_are_enough(self) -> None:
+        """Four, and none of them recent; with three nothing is said."""
+
+        def starts(orders: int) -> list[int]:
+            life = Life(policy=Policy(churn=(FREQUENCY,))).happens(
+                *(sale(at(10 * day)) for day in range(orders))
+            )
+            return [one.at_ms for one in frequency.starts(life.known, POLICY, FREQUENCY)]
+
+        assert (starts(3), starts(4)) == ([], [at(120)])
+
     def test_the_evidence_shows_both_counts_and_the_test(self) -> None:
         """Whatever the guard says."""
         life = Life(policy=Policy(churn=(FREQUENCY,))).happens(*(sale(at(10 * day)) for day in range(5)))

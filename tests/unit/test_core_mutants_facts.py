@@ -10,7 +10,7 @@ from services.scorer.core import contacts, facts, window
 from services.scorer.core.facts import SIZE, Fact, pack
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.policy import Policy, SilenceRule
-from services.scorer.core.state import NEVER_MS, State
+from services.scorer.core.state import NEVER_MS, Mention, Sighting, State, decode_state, encode_state
 from tests.unit.core_given import POLICY, Life, at, corrected, response, returned, sale
 
 OPENED = Policy(churn=(SilenceRule(name="silence", days=90, opened_counts=True),))
@@ -225,6 +225,27 @@ class TestContacts:
         assert life.known.contacts[0] == life.known.heard[0] == contacts.response_contact(at(-400))
         contacts.rebuild(life.known, at(-90), POLICY)
         assert not life.known.heard
+
+
+class TestFormat1:
+    """A state of the first format gets what it did not keep by itself."""
+
+    def test_answers_openings_and_mentions_are_filled_in(self) -> None:
+        """From the thinned contacts, the latest opening and the recent browses."""
+        known = State(
+            customer_id="c",
+            settled_ms=100,
+            contacts=(20, 31, 40, 61),
+            last_opened_ms=7,
+            recent=(Sighting(3, 1, "viewed", "s", "X", 1), Sighting(4, 2, "viewed", "s", "", 1)),
+        )
+        found = decode_state(b"\x01" + encode_state(known)[1:])
+
+        assert list(contacts.times(found.responses)) == [15, 30]
+        assert list(contacts.times(found.openings)) == [7]
+        assert found.mentions == (Mention(3, "X"),)
+        known.last_opened_ms = None
+        assert decode_state(b"\x01" + encode_state(known)[1:]).openings == b""
 
 
 class TestWindow:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.events import CutPoint, TierUnpinned
+from schemas.events import CutPoint, Pin, TierUnpinned
 from schemas.tiers import Tier
 from schemas.times import DAY_MS, from_ms
 from services.scorer.core import pins
@@ -44,7 +44,8 @@ from services.scorer.core.policy.segments import (
 from services.scorer.core.score import parts_of
 from services.scorer.core.state import NEVER_MS, Decision, State
 from services.scorer.core.tiers import first_tier, is_downgrade, next_tier, shown_tier, value_of, wanted_tier
-from tests.unit.core_given import POLICY, Life, at, cuts_at, pinned, returned, sale
+from services.scorer.core.view import summary
+from tests.unit.core_given import POLICY, Life, at, cuts_at, pinned, response, returned, sale
 
 METALS = Policy(
     churn=(),
@@ -245,6 +246,41 @@ class TestPins:
 
         assert life.happens(word).known.tier == "tin"
         assert life.known.decision == Decision(at(2), life.known.decision.event, "", 0, "over", "m")  # type: ignore[union-attr]
+
+
+class TestView:
+    """What people are shown of a state."""
+
+    def test_every_fact_is_the_state_s(self) -> None:
+        """Tiers with their dates, the window, the pin with its end, what was heard."""
+        life = Life(policy=METALS).happens(
+            sale(at(0), 1_000), sale(at(4), 500), response(at(5)), response(at(6), "opened")
+        )
+        state = life.happens(pinned(at(7), "gold", until_ms=at(90))).until(at(8)).known
+        shown = summary(state, METALS)
+
+        assert (shown.customer_id, shown.settled_ms, shown.score) == ("c", at(8), state.score)
+        assert shown.parts == parts_of(state, METALS)
+        assert (shown.ranked_tier, shown.ranked_since_ms) == ("tin", at(0))
+        assert (shown.tier, shown.tier_since_ms) == ("gold", at(7))
+        assert shown.pin == Pin(tier="gold", until=from_ms(at(90)), cause="a promise", decided_by="manager")
+        assert (shown.spend_minor, shown.orders, shown.purchase_days) == (1_500, 2, 2)
+        assert (shown.first_purchase_ms, shown.last_purchase_ms) == (at(0), at(4))
+        assert (shown.last_response_ms, shown.last_opened_ms, shown.usual_gap_days) == (at(5), at(6), 4)
+        assert shown.purchases == ((at(0), 1_000), (at(4), 500))
+        assert [one.kind for one in shown.recent] == ["clicked", "opened"]
+        assert shown.contacts[-1] == (at(5), "response")
+        assert shown.contacts[0] == (at(0), "purchase")
+        assert shown.episodes == ()
+
+    def test_a_pin_without_an_end_has_none(self) -> None:
+        """And more that came back than was bought is no spend."""
+        life = Life(policy=METALS).happens(sale(at(0), 5), returned(at(1), 50), pinned(at(2), "gold"))
+        shown = summary(life.known, METALS)
+
+        assert shown.pin == Pin(tier="gold", until=None, cause="a promise", decided_by="manager")
+        assert shown.spend_minor == 0
+        assert summary(Life(policy=METALS).happens(sale(at(0))).known, METALS).pin is None
 
 
 class TestMoney:
