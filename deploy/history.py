@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from schemas.events import ProductListed, PurchaseRecorded
 from schemas.times import to_ms
 from schemas.topics import PRODUCTS, REFERRALS, SCORER_INPUTS
-from schemas.wire import REMEDIES, Reason, Refused, decode_input, encode, key_of, topic_of
+from schemas.wire import Refused, decode_input, encode, key_of, topic_of
 from services.scorer.core.referral import referral_of
 from services.scorer.records import partition_of
 
@@ -176,8 +176,3 @@ def _message(problems: list[str], *, more: bool) -> str:
     head = "these lines are no events; nothing was published"
     tail = ["... and perhaps more after them"] if more else []
     return "\n".join([head, *problems, *tail])
-
-
-def describe(reason: Reason) -> str:
-    """Return what to do about a reason."""
-    return REMEDIES[reason]
