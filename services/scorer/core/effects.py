@@ -129,7 +129,7 @@ def _evidence(state: State, policy: Policy, rule: ChurnRules, start_ms: int) -> 
     if state.ranked is None:
         raise AssertionError("only a customer who bought can churn")
     last_purchase, last_response = state.last_purchase_ms, state.last_response_ms
-    reason, sentences = reason_of(state, rule.name, start_ms)
+    reason, sentences = reason_of(state, policy, rule.name, start_ms)
     return ChurnEvidence(
         basis=rules.basis(state, policy, rule, start_ms),
         last_purchase_at=None if last_purchase is None else from_ms(last_purchase),
