@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Pin, Proof, TierChanged, type_of
+from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Proof, TierChanged, type_of
 from schemas.times import from_ms
 from services.scorer.core.churn import rules
 from services.scorer.core.identity import output_id
-from services.scorer.core.pins import pin_of
+from services.scorer.core.pins import published_pin
 from services.scorer.core.reasons import reason_of
 from services.scorer.core.score import parts_of
 from services.scorer.core.sightings import last_browse, last_competitor
-from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
     from schemas.tiers import EpisodeEnd
@@ -105,7 +104,6 @@ def _next_id(draft: Draft, type_name: str) -> str:
 
 def _proof(draft: Draft, at_ms: int) -> Proof:
     state, moment = draft.state, draft.moment
-    pin = pin_of(state, at_ms)
     return Proof(
         score=state.score,
         parts=parts_of(state, draft.policy),
@@ -114,14 +112,7 @@ def _proof(draft: Draft, at_ms: int) -> Proof:
         policy_version=moment.policy_version,
         lane=moment.lane,
         seq=moment.seq,
-        pin=None
-        if pin is None
-        else Pin(
-            tier=pin.tier,
-            until=None if pin.until_ms == NEVER_MS else from_ms(pin.until_ms),
-            cause=pin.cause,
-            decided_by=pin.decided_by,
-        ),
+        pin=published_pin(state, at_ms),
     )
 
 
