@@ -26,6 +26,7 @@ from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
 from services.scorer.core.state import (
     NEVER_MS,
+    Answer,
     Attribute,
     Case,
     Correction,
@@ -33,7 +34,6 @@ from services.scorer.core.state import (
     Interest,
     Mention,
     Referral,
-    Score10,
     Seen,
 )
 
@@ -53,6 +53,8 @@ _NOT_ATTRIBUTES: Final = frozenset(
     {"event_id", "customer_id", "occurred_at", "cleared", "assets_minor", "assets_currency"}
 )
 
+_SEVERITIES: Final = ("", "minor", "medium", "serious")  # ascending
+
 
 def take_up(draft: Draft, note: Note) -> None:
     """Record a note in a draft's state."""
@@ -67,7 +69,7 @@ def take_up(draft: Draft, note: Note) -> None:
             _contact(draft, note)
         case FeedbackGiven():
             state.answers = _newest(
-                state.answers, Score10(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
+                state.answers, Answer(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
             )
             interact(state, note.time_ms, draft.policy)
         case TierPinned():
@@ -183,9 +185,6 @@ def _contact(draft: Draft, note: Note) -> None:
     interact(state, note.time_ms, draft.policy)
     if body.competitor:
         mention(draft, note.time_ms, body.competitor)
-
-
-_SEVERITIES: Final = ("", "minor", "medium", "serious")
 
 
 def _correct_reason(state: State, note: Note) -> None:
