@@ -49,6 +49,7 @@ SEEN_MAX: Final = 64
 CASES_MAX: Final = 64
 ANSWERS_MAX: Final = 16
 MENTIONS_MAX: Final = 64
+CORRECTIONS_MAX: Final = 64
 _NOT_ATTRIBUTES: Final = frozenset(
     {"event_id", "customer_id", "occurred_at", "cleared", "assets_minor", "assets_currency"}
 )
@@ -188,14 +189,15 @@ def _contact(draft: Draft, note: Note) -> None:
 
 
 def _correct_reason(state: State, note: Note) -> None:
-    """Keep the latest word on an episode's reason."""
+    """Keep the latest word on an episode's reason, of the episodes that were spoken of last."""
     body: ChurnReasonCorrected = note.body
     one = Correction(body.rule, to_ms(body.started_at), body.reason, note.time_ms, note.event)
     known = {(old.rule, old.start_ms): old for old in state.corrections}
     old = known.get((one.rule, one.start_ms))
     if old is None or (old.time_ms, old.event) < (one.time_ms, one.event):
         known[one.rule, one.start_ms] = one
-        state.corrections = tuple(known[key] for key in sorted(known))
+        newest = sorted(known.values(), key=lambda word: (word.time_ms, word.event))[-CORRECTIONS_MAX:]
+        state.corrections = tuple(sorted(newest, key=lambda word: (word.rule, word.start_ms)))
 
 
 def tell_referrer(draft: Draft, purchase: PurchaseRecorded) -> None:
