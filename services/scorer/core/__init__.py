@@ -8,7 +8,8 @@ the three transitions               ``advance`` (event, time, crowd), ``rescore`
 at one instant, in order            ``evaluate``; what is due when: ``due``
 what an event is, refused, kept     ``news``, ``memory``; quieter topics: ``notes``, ``pins``, ``sightings``
 purchases, returns, the window      ``facts``, ``window``; by local month: ``months``; products:
-                                    ``products``, ``earnings``; money: ``money``, ``currencies``
+                                    ``products``, ``earnings``; money: ``money``, ``currencies``;
+                                    the usual gap between purchases: ``gap``
 score                               ``score``, each metric: ``metrics/``
 cut-offs and tiers                  ``cuts``, ``tiers``; the ladder: ``policy/ladder``
 warnings                            ``episodes``, each rule: ``churn/``; contacts that break a silence:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Proof, TierChanged, type_of
 from schemas.times import from_ms
 from services.scorer.core.churn import rules
+from services.scorer.core.gap import usual_gap_days
 from services.scorer.core.identity import output_id
 from services.scorer.core.pins import published_pin
 from services.scorer.core.reasons import reason_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _TIER_CHANGED: Final = type_of(TierChanged)
 _CHURN_WARNED: Final = type_of(ChurnWarned)
 _CHURN_CLEARED: Final = type_of(ChurnCleared)
-_DAYS_OF_A_GAP: Final = 2
 
 
 def tier_changed(
@@ -86,14 +86,6 @@ def churn_cleared(draft: Draft, episode: Episode, at_ms: int, cause: EpisodeEnd)
             cause=cause,
         )
     )
-
-
-def usual_gap_days(state: State, policy: Policy) -> float | None:
-    """Return the mean gap between purchase days, None with fewer than two."""
-    first, last = state.first_purchase_ms, state.last_purchase_ms
-    if first is None or last is None or state.lifetime_days < _DAYS_OF_A_GAP:
-        return None
-    return (policy.local_day(last) - policy.local_day(first)) / (state.lifetime_days - 1)
 
 
 def _next_id(draft: Draft, type_name: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from schemas.events import Pin, ScoreParts
 from services.scorer.core import facts
 from services.scorer.core.contacts import cause_of, contact_ms
-from services.scorer.core.effects import usual_gap_days
+from services.scorer.core.gap import usual_gap_days
 from services.scorer.core.pins import published_pin
 from services.scorer.core.score import parts_of
 from services.scorer.core.state import Episode, Sighting, State
