@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from schemas.events import ProductListed, PurchaseRecorded
 from schemas.times import to_ms
 from schemas.topics import PRODUCTS, REFERRALS, SCORER_INPUTS
-from schemas.wire import REMEDIES, Reason, Refused, decode_input, encode, key_of, topic_of
+from schemas.wire import Refused, decode_input, encode, key_of, topic_of
 from services.scorer.core.referral import referral_of
 from services.scorer.records import partition_of
 
@@ -25,11 +25,12 @@ PROBLEMS_SHOWN: Final = 10
 TOPICS: Final = tuple(topic.name for topic in SCORER_INPUTS)  # those that lanes read
 _FILED: Final = (*TOPICS, PRODUCTS.name)  # those that a line of a file may belong to
 _LISTINGS: Final = _FILED.index(PRODUCTS.name)
+_ONE_LINE: Final = "; here an event begins that is spread over lines: write each on one line"
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
 class MalformedError(ValueError):
-    """Lines that are no events. The message names file, line, reason and remedy; nothing was published."""
+    """Lines that are no events. The message names file, line, reason and remedy."""
 
 
 class Line(NamedTuple):
@@ -117,7 +118,8 @@ def read(paths: Sequence[Path], *, partitions: int, progress: Progress | None = 
                 try:
                     _index(history, number, start, line, partition_by_key)
                 except Refused as refused:
-                    problems.append(f"{path}:{line_number}: {refused}")
+                    hint = _ONE_LINE if line.strip() == b"{" else ""
+                    problems.append(f"{path}:{line_number}: {refused}{hint}")
                     if len(problems) >= PROBLEMS_SHOWN:
                         raise MalformedError(_message(problems, more=True)) from None
                 if progress is not None and line_number % 5000 == 0:
@@ -173,11 +175,6 @@ def _derive(history: History, purchase: PurchaseRecorded, at_ms: int) -> None:
 
 
 def _message(problems: list[str], *, more: bool) -> str:
-    head = "these lines are no events; nothing was published"
+    head = "these lines are no events; nothing was done with the others"
     tail = ["... and perhaps more after them"] if more else []
     return "\n".join([head, *problems, *tail])
-
-
-def describe(reason: Reason) -> str:
-    """Return what to do about a reason."""
-    return REMEDIES[reason]

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import merge
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -183,8 +183,3 @@ async def replay(
         return replayer.published
     finally:
         await producer.stop()
-
-
-def now_utc() -> datetime:
-    """Return the wall clock's now, for the one place that decides where a demo's year ends."""
-    return datetime.now(UTC)

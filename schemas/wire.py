@@ -75,7 +75,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.TYPE: "give the field the type that its JSON Schema names",
     Reason.MISSING: "add the field that the message names",
     Reason.RANGE: "bring the value into the range that its JSON Schema names",
-    Reason.CURRENCY: "use the policy's currency as an upper-case ISO 4217 code, or start with --currency",
+    Reason.CURRENCY: "use an upper-case ISO 4217 code that the policy counts in or has a rate for;"
+    " --currency begins with another one",
     Reason.TIME: "give RFC 3339 with an offset, after 1970 and at most 10 minutes after the wall clock;"
     " a day as 2026-01-31",
     Reason.VERSION: "use a type that belongs to this topic, such as purchase-recorded.v1 on purchases",

@@ -24,14 +24,19 @@ from deploy.policy_commands import Currency, TimeZone, chosen
 from deploy.products.checks import loadable
 from deploy.replay import Plan
 from schemas.times import DAY_MS, from_ms
+from schemas.wire import REMEDIES, Reason
 from services.scorer.core.policy import Policy
 from services.scorer.core.products import product_of
 from services.scorer.offline.processes import ProcessLostError, replay_in_processes
-from services.scorer.offline.replay import Outcome, replay
+from services.scorer.offline.replay import Counts, Outcome, replay
 from services.scorer.records import FUTURE_MS_MAX
 
 ALONE_BYTES_MAX: Final = 5_000_000  # below it other processes cost more than they save
 CHURN_DAYS: Final = 90
+
+
+class NobodyScoredError(ValueError):
+    """The history has events, and not one customer with a tier. The message says why and what to do."""
 
 
 def backtest(  # noqa: PLR0917 -- typer reads a command's options from its parameters
@@ -65,7 +70,7 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
         report = backtest_files(
             events, by, console, processes=processes or usual_processes(events), churn_days=churn_days
         )
-    except ProcessLostError as error:
+    except (NobodyScoredError, ProcessLostError) as error:
         console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     print_tables(report, Console())
@@ -85,6 +90,7 @@ def backtest_files(
 
     Raises:
         MalformedError: a line is no event; it names file, line and remedy.
+        NobodyScoredError: no purchase counts, so there is nothing to report.
         ProcessLostError: a process was killed or hangs.
     """
     started = time.monotonic()
@@ -96,6 +102,9 @@ def backtest_files(
     outcome = _replayed(dealer, (policy, without_hysteresis(policy)), make_tally, last_ms, console)
     if dealer.dated_ahead:
         outcome.counts.refused["TIME"] += dealer.dated_ahead
+    seen = together(outcome.watched)
+    if not seen.end.shown:
+        raise NobodyScoredError(_nobody(outcome.counts, policy))
     run = Run(
         policy=policy,
         events=len(history),
@@ -105,7 +114,14 @@ def backtest_files(
         processes=processes,
         seconds=time.monotonic() - started,
     )
-    return to_json(run, outcome.counts, together(outcome.watched))
+    return to_json(run, outcome.counts, seen)
+
+
+def _nobody(counts: Counts, policy: Policy) -> str:
+    """Return why nobody has a tier, with the remedy of each reason."""
+    head = f"no purchase of this history counts under the policy, which counts in {policy.currency}"
+    refused = [f"{count:,} {why}: {REMEDIES[Reason(why)]}" for why, count in counts.refused.most_common()]
+    return "\n".join([head, *refused]) if refused else f"{head}: give events of purchases"
 
 
 def without_hysteresis(policy: Policy) -> Policy:

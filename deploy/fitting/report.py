@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FALLBACK: Final = (
     "not usable for warnings by P(alive): judge by recency (the silence rules) and by P(no purchase) instead"
 )
+NO_SPEND: Final = "no spend model, so no predicted value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class Report:
         head = f"# tierstream fit: {found}\n"
         if self.purchases.reason is not None:
             head += f"# {self.purchases.reason}; {FALLBACK}\n"
+        if self.spend.reason is not None:
+            head += f"# {NO_SPEND}: {self.spend.reason}\n"
         return head + text.getvalue()
 
     def tables(self) -> list[Table]:
@@ -90,9 +93,10 @@ class Report:
         return [*tables, self._calibration()] if self.calibration else tables
 
     def verdict(self) -> str:
-        """Return in one sentence whether the fit may be used."""
+        """Return in a line for each model whether the fit may be used."""
         reason = self.purchases.reason
-        return "usable for warnings" if reason is None else f"{reason}; {FALLBACK}"
+        said = "usable for warnings" if reason is None else f"{reason}; {FALLBACK}"
+        return said if self.spend.reason is None else f"{said}\n{NO_SPEND}: {self.spend.reason}"
 
     def _summary(self) -> Table:
         fit, sample = self.purchases, self.sample

@@ -15,8 +15,9 @@ from schemas.times import from_ms
 from services.api.customers import visible
 from services.api.problems import not_found
 from services.api.task_views import View
-from services.scorer.core.explain import flaws, story
+from services.scorer.core.explain import flaws
 from services.scorer.core.identity import output_id
+from services.scorer.core.story import story
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

@@ -130,6 +130,7 @@ def test_a_fit_without_a_peak_gives_no_policys_section(tmp_path: Path) -> None:
 
     assert said.code == 0, said.words
     assert "too few customers" in said.words
+    assert "no spend model, so no predicted value: " in said.words
     assert "no policy section was written" in said.words
     assert not (tmp_path / "model.yaml").exists()
     assert json.loads((tmp_path / "fit.json").read_text())["usable_for_warnings"] is False

@@ -75,7 +75,7 @@ def bad(tmp_path: Path) -> Path:
 
 def named_with_remedy(said: Said, bad: Path) -> None:
     assert said.code == 2
-    assert "these lines are no events; nothing was published" in said.words
+    assert "these lines are no events; nothing was done with the others" in said.words
     assert (
         f"{bad}:2: TYPE: Expected `int`, got `float` - at `$.amount_minor`; give the field the type"
         in said.words

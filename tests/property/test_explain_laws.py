@@ -14,10 +14,11 @@ from schemas.wire import Refused
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Cuts
 from services.scorer.core.draft import Effect, Moment, Step
-from services.scorer.core.explain import Turn, differences, flaws, recompute, replay, story
+from services.scorer.core.explain import Turn, differences, flaws, recompute, replay
 from services.scorer.core.policy import Bonus, Ladder, Level, Policy, Weight
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import State
+from services.scorer.core.story import story
 from tests.unit.core_given import POLICY, T0, browse, cuts_at, response, returned, sale
 
 LAWS = settings(max_examples=150, deadline=None)

@@ -25,8 +25,8 @@ from services.scorer.core.policy import (
     SilenceRule,
     Weight,
 )
-from services.scorer.core.policy.checks import BY_MONTH, BY_MONTH_DAYS_MAX
-from services.scorer.core.policy.scoring import METRICS, NEEDS_NAMES
+from services.scorer.core.policy.checks import BY_MONTH_DAYS_MAX
+from services.scorer.core.policy.scoring import BY_MONTH, METRICS, NEEDS_NAMES
 from services.scorer.policies import Mistake, PolicyError, read_policy, template, templates, write_policy
 from services.scorer.policies.document import ListNode, MapNode, Node, ScalarNode, read_document
 

@@ -235,6 +235,29 @@ def test_what_the_core_refuses_is_counted(tmp_path: Path) -> None:
     assert found["to"].startswith("2024-01-02")
 
 
+def test_who_is_refused_has_room_beside_the_others_under_every_policy(tmp_path: Path) -> None:
+    """The newest customers never counted, midnights pass, and the tiers are compared one by one."""
+    strangers = [bought(f"e{number}", 2, currency="EUR")[0] for number in range(5)]
+    found = report(tmp_path, *bought("ann", 0), *bought("bob", 1), *strangers, *bought("ann", 3))
+
+    assert (found["customers"], found["dead_letters"]) == (2, {"CURRENCY": 5})
+    assert found["flaps"]["customer_days_that_differ"] == 0
+
+
+def test_a_history_in_another_currency_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """Nobody has a tier, so there is nothing to report; no traceback, and no table of nothing."""
+    events = tmp_path / "history.jsonl"
+    events.write_bytes(b"".join(encode(one) + b"\n" for one in bought("ann", 0, 1, 2, currency="EUR")))
+
+    done = CliRunner().invoke(app, ["backtest", "--events", str(events)])
+
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert "no purchase of this history counts under the policy, which counts in USD" in said
+    assert "3 CURRENCY: " in said
+    assert "--currency" in said
+
+
 def test_a_malformed_line_is_named(tmp_path: Path) -> None:
     """As ``local`` does: file, line, reason and remedy."""
     path = tmp_path / "bad.jsonl"

@@ -251,6 +251,15 @@ def test_unsubscribing_warns_at_once() -> None:
     assert warned.evidence.basis == DisengagedBasis(what="unsubscribed", at=said.occurred_at)
 
 
+def test_the_reason_names_days_of_the_policys_time_zone() -> None:
+    """At noon in London it is the next day already on Kiritimati, 14 hours ahead."""
+    lived = life(GONE, time_zone="Pacific/Kiritimati")
+    lived.happens(sale(at(0)), contact(at(10), topics=("waiting_time",))).until(at(20))
+
+    (warned,) = warnings(lived)
+    assert warned.evidence.reason_evidence == ("A complaint about waiting time on 2024-01-12, not solved.",)
+
+
 def test_a_complaint_left_unsolved_warns_after_a_week() -> None:
     """Its solution ends the episode, and says so."""
     lived = life(GONE).happens(sale(at(0)), contact(at(10), topics=("waiting_time",))).until(at(20))

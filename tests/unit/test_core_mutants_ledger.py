@@ -398,6 +398,26 @@ class TestNotes:
             ]
             assert all(isinstance(one, Correction) and one.event for one in kept)
 
+    def test_corrections_of_the_last_64_episodes_are_kept(self) -> None:
+        """Whoever sends more can't make the state grow, and the order in which they come does not show."""
+
+        def correction(number: int) -> ChurnReasonCorrected:
+            return ChurnReasonCorrected(
+                event_id=f"r{number}",
+                customer_id="c",
+                occurred_at=from_ms(at(number / 10)),
+                rule="early_silence",
+                started_at=from_ms(at(number)),
+                reason="price",
+                cause="Said so.",
+                decided_by="ann",
+            )
+
+        said = [correction(number) for number in range(70)]
+        kept = Life(policy=LEDGER).happens(*said).known.corrections
+        assert [one.start_ms for one in kept] == [at(number) for number in range(6, 70)]
+        assert Life(policy=LEDGER).happens(*reversed(said)).known.corrections == kept
+
     def test_answers_are_kept_by_time(self) -> None:
         """The newest sixteen, each once."""
 

@@ -32,7 +32,7 @@ from services.scorer.core.segments.sales_status import sales_status
 from services.scorer.core.segments.stage import patience_days, stage
 from services.scorer.core.segments.tags import tags
 from services.scorer.core.segments.value_matrix import trend, value_matrix
-from services.scorer.core.state import Attribute, Interest, Month, Referral, Score10, State
+from services.scorer.core.state import Answer, Attribute, Interest, Month, Referral, State
 from tests.unit.core_given import POLICY, T0, Life, at, browse, response, returned, sale
 
 MODEL = Model(
@@ -299,7 +299,7 @@ class Voice:
     def given_by(self, state: State) -> State:
         """Return the state with the answers."""
         said = [("survey", score) for score in self.survey] + [("nps", score) for score in self.nps]
-        answers = tuple(Score10(at(1) + n, n, kind, score) for n, (kind, score) in enumerate(said))
+        answers = tuple(Answer(at(1) + n, n, kind, score) for n, (kind, score) in enumerate(said))
         referrals = tuple(Referral(n, at(1)) for n in range(self.referrals))
         return replace(state, answers=answers, referrals=referrals)
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from schemas.events import ServiceContactRecorded, TierPinned
 from schemas.times import DAY_MS, from_ms
-from services.scorer.core.explain import advice, story
 from services.scorer.core.lift import clearing, keep, lift, outlook
 from services.scorer.core.policy import Bonus, DisengagedRule, Ladder, Level, Policy
+from services.scorer.core.story import advice, story
 from tests.unit.core_given import CUTS, POLICY, Life, at, browse, sale
 
 GOLD = replace(

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from services.scorer.core.months import MONTHS_KEPT
 from services.scorer.core.policy import Policy
-from services.scorer.core.policy.checks import BY_MONTH, BY_MONTH_DAYS_MAX
-from services.scorer.core.policy.scoring import METRICS
+from services.scorer.core.policy.checks import BY_MONTH_DAYS_MAX
+from services.scorer.core.policy.scoring import BY_MONTH, METRICS
 from services.scorer.policies import (
     NoSuchTemplateError,
     PolicyError,
@@ -73,6 +73,21 @@ def tiers(*levels: str, by: str = "percentile", more: str = "") -> str:
             "score:\n  - metric: ordrs\n    weight: 1\n", 2,
             "score[0].metric: there is no metric ordrs; did you mean orders? There are spend, orders,",
             id="an unknown metric",
+        ),
+        pytest.param(
+            "score:\n  - metric: frequency\n    weight: 1\n", 2,
+            "score[0].metric: there is no metric frequency; did you mean orders? There are spend, orders,",
+            id="a metric by another name of the field",
+        ),
+        pytest.param(
+            "score:\n  - metric: zzz\n    weight: 1\n", 2,
+            "score[0].metric: there is no metric zzz; there are spend, orders,",
+            id="a metric that is near to none",
+        ),
+        pytest.param(
+            "currency: gbp\n", 1,
+            "currency: 'gbp' is not an ISO 4217 code in use; write GBP",
+            id="a currency in small letters",
         ),
         pytest.param(
             tiers("name: top, percent: 60", "name: rest", "name: low, percent: 40"), 4,

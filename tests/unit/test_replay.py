@@ -240,7 +240,7 @@ def test_a_malformed_line_is_named_with_its_reason_and_the_remedy(tmp_path: Path
     with pytest.raises(MalformedError) as caught:
         read([path], partitions=4)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "these lines are no events; nothing was published"
+    assert lines[0] == "these lines are no events; nothing was done with the others"
     assert lines[1].startswith(f"{path}:3: TIME: ")
     assert lines[1].endswith(REMEDIES[Reason.TIME])
     assert lines[2].startswith(f"{path}:4: NOT_JSON: ")

@@ -33,7 +33,9 @@ def exponent_of(currency: str) -> int:
     """
     exponent = _EXPONENTS.get(currency)
     if exponent is None:
-        raise ValueError(f"{currency!r} is not an ISO 4217 code in use; give one such as USD, EUR or JPY")
+        near = currency.upper()
+        remedy = f"write {near}" if near in _EXPONENTS else "give one such as USD, EUR or JPY"
+        raise ValueError(f"{currency!r} is not an ISO 4217 code in use; {remedy}")
     return exponent
 
 

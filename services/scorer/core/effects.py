@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Pin, Proof, TierChanged, type_of
+from schemas.events import ChurnCleared, ChurnEvidence, ChurnWarned, Proof, TierChanged, type_of
 from schemas.times import from_ms
 from services.scorer.core.churn import rules
+from services.scorer.core.gap import usual_gap_days
 from services.scorer.core.identity import output_id
-from services.scorer.core.pins import pin_of
+from services.scorer.core.pins import published_pin
 from services.scorer.core.reasons import reason_of
 from services.scorer.core.score import parts_of
 from services.scorer.core.sightings import last_browse, last_competitor
-from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
     from schemas.tiers import EpisodeEnd
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _TIER_CHANGED: Final = type_of(TierChanged)
 _CHURN_WARNED: Final = type_of(ChurnWarned)
 _CHURN_CLEARED: Final = type_of(ChurnCleared)
-_DAYS_OF_A_GAP: Final = 2
 
 
 def tier_changed(
@@ -89,14 +88,6 @@ def churn_cleared(draft: Draft, episode: Episode, at_ms: int, cause: EpisodeEnd)
     )
 
 
-def usual_gap_days(state: State, policy: Policy) -> float | None:
-    """Return the mean gap between purchase days, None with fewer than two."""
-    first, last = state.first_purchase_ms, state.last_purchase_ms
-    if first is None or last is None or state.lifetime_days < _DAYS_OF_A_GAP:
-        return None
-    return (policy.local_day(last) - policy.local_day(first)) / (state.lifetime_days - 1)
-
-
 def _next_id(draft: Draft, type_name: str) -> str:
     """Count one more published change, and return its event id."""
     draft.state.revision += 1
@@ -105,7 +96,6 @@ def _next_id(draft: Draft, type_name: str) -> str:
 
 def _proof(draft: Draft, at_ms: int) -> Proof:
     state, moment = draft.state, draft.moment
-    pin = pin_of(state, at_ms)
     return Proof(
         score=state.score,
         parts=parts_of(state, draft.policy),
@@ -114,14 +104,7 @@ def _proof(draft: Draft, at_ms: int) -> Proof:
         policy_version=moment.policy_version,
         lane=moment.lane,
         seq=moment.seq,
-        pin=None
-        if pin is None
-        else Pin(
-            tier=pin.tier,
-            until=None if pin.until_ms == NEVER_MS else from_ms(pin.until_ms),
-            cause=pin.cause,
-            decided_by=pin.decided_by,
-        ),
+        pin=published_pin(state, at_ms),
     )
 
 
@@ -129,7 +112,7 @@ def _evidence(state: State, policy: Policy, rule: ChurnRules, start_ms: int) -> 
     if state.ranked is None:
         raise AssertionError("only a customer who bought can churn")
     last_purchase, last_response = state.last_purchase_ms, state.last_response_ms
-    reason, sentences = reason_of(state, rule.name, start_ms)
+    reason, sentences = reason_of(state, policy, rule.name, start_ms)
     return ChurnEvidence(
         basis=rules.basis(state, policy, rule, start_ms),
         last_purchase_at=None if last_purchase is None else from_ms(last_purchase),

@@ -23,7 +23,7 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
     """
     state, policy = draft.state, draft.policy
     state.score = score_of(state, policy)
-    ranked_before, shown_before = state.ranked, state.tier
+    ranked_before = state.ranked
     if ranked_before is None:
         if not state.purchases:
             return  # a prospect: no tier before the first purchase event
@@ -39,6 +39,17 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
         )
     if ranked != ranked_before:
         state.ranked, state.ranked_since_ms = ranked, at_ms
+    review_and_show(draft, at_ms, known_until_ms, because, ranked_before=ranked_before)
+
+
+def review_and_show(
+    draft: Draft, at_ms: int, known_until_ms: int, because: Because, *, ranked_before: str | None
+) -> None:
+    """Review the episodes of a customer who is ranked, and publish the tiers if one of them moved."""
+    state, shown_before = draft.state, draft.state.tier
+    if state.ranked is None:
+        raise AssertionError("a customer is ranked before a tier is shown")
+    ranked = state.ranked
     episodes.review(draft, at_ms, known_until_ms)
     in_episode = bool(state.episodes) and any(episode.is_open for episode in state.episodes)
     pin = pins.pin_of(state, at_ms)

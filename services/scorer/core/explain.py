@@ -23,15 +23,12 @@ from services.scorer.core.draft import Moment
 from services.scorer.core.rescore import rescore
 from services.scorer.core.score import SCORE_MAX
 from services.scorer.core.state import State
-from services.scorer.core.story import advice, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from services.scorer.core.draft import Step
     from services.scorer.core.policy import Policy
-
-__all__ = ["Replayed", "Turn", "advice", "differences", "flaws", "recompute", "replay", "story"]
 
 _POINTS_APART: Final = 1e-6
 _ROUNDED: Final = 0.5 + _POINTS_APART  # a score is its points, rounded once

@@ -1,6 +1,6 @@
 """What is taken up of an event, what is refused, and what is forgotten as the clock moves on.
 
-Facts are remembered for the window and the lateness together (395 days). An order, its sales and the
+Facts are remembered for the window and the lateness together (395 days by default). An order, its sales and the
 returns that name it are remembered until the newest of them is that old: a return that stays must not
 lose its order, or it would count a second time, on its own day.
 """

@@ -1,7 +1,7 @@
 """The ledger by local month: interests, interactions, margin and high-grade products.
 
 Kept by month and not by day: each line of every basket would cost more than everything else that is kept.
-The window's months are the twelve before the current one, and the current one.
+The window's months are the current one and as many before it as the window is long: of 365 days twelve.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
 from services.scorer.core.state import (
     NEVER_MS,
+    Answer,
     Attribute,
     Case,
     Correction,
@@ -33,7 +34,6 @@ from services.scorer.core.state import (
     Interest,
     Mention,
     Referral,
-    Score10,
     Seen,
 )
 
@@ -49,9 +49,12 @@ SEEN_MAX: Final = 64
 CASES_MAX: Final = 64
 ANSWERS_MAX: Final = 16
 MENTIONS_MAX: Final = 64
+CORRECTIONS_MAX: Final = 64
 _NOT_ATTRIBUTES: Final = frozenset(
     {"event_id", "customer_id", "occurred_at", "cleared", "assets_minor", "assets_currency"}
 )
+
+_SEVERITIES: Final = ("", "minor", "medium", "serious")  # ascending
 
 
 def take_up(draft: Draft, note: Note) -> None:
@@ -67,7 +70,7 @@ def take_up(draft: Draft, note: Note) -> None:
             _contact(draft, note)
         case FeedbackGiven():
             state.answers = _newest(
-                state.answers, Score10(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
+                state.answers, Answer(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
             )
             interact(state, note.time_ms, draft.policy)
         case TierPinned():
@@ -185,18 +188,16 @@ def _contact(draft: Draft, note: Note) -> None:
         mention(draft, note.time_ms, body.competitor)
 
 
-_SEVERITIES: Final = ("", "minor", "medium", "serious")
-
-
 def _correct_reason(state: State, note: Note) -> None:
-    """Keep the latest word on an episode's reason."""
+    """Keep the latest word on an episode's reason, of the episodes that were spoken of last."""
     body: ChurnReasonCorrected = note.body
     one = Correction(body.rule, to_ms(body.started_at), body.reason, note.time_ms, note.event)
     known = {(old.rule, old.start_ms): old for old in state.corrections}
     old = known.get((one.rule, one.start_ms))
     if old is None or (old.time_ms, old.event) < (one.time_ms, one.event):
         known[one.rule, one.start_ms] = one
-        state.corrections = tuple(known[key] for key in sorted(known))
+        newest = sorted(known.values(), key=lambda word: (word.time_ms, word.event))[-CORRECTIONS_MAX:]
+        state.corrections = tuple(sorted(newest, key=lambda word: (word.rule, word.start_ms)))
 
 
 def tell_referrer(draft: Draft, purchase: PurchaseRecorded) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.events import Pin
+from schemas.times import from_ms
 from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
@@ -16,6 +18,15 @@ def pin_of(state: State, at_ms: int) -> Decision | None:
     if decision is None or not decision.tier or at_ms >= decision.until_ms:
         return None
     return decision
+
+
+def published_pin(state: State, at_ms: int) -> Pin | None:
+    """Return the pin that stands at an instant, as proofs and pages show it."""
+    pin = pin_of(state, at_ms)
+    if pin is None:
+        return None
+    until = None if pin.until_ms == NEVER_MS else from_ms(pin.until_ms)
+    return Pin(tier=pin.tier, until=until, cause=pin.cause, decided_by=pin.decided_by)
 
 
 def decide(state: State, decision: Decision) -> None:

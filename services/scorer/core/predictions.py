@@ -8,7 +8,7 @@ import msgspec
 
 from services.scorer.core.metrics.predicted_value import predicted_value_minor
 from services.scorer.core.models.expectation import expected_purchases
-from services.scorer.core.models.history import history_of
+from services.scorer.core.models.history import history_at
 from services.scorer.core.models.parameters import Kind
 from services.scorer.core.models.purchases import probability_alive, probability_no_purchase
 from services.scorer.core.models.spend import YEAR_DAYS
@@ -36,17 +36,12 @@ def predictions(state: State, policy: Policy) -> Predictions | None:
     A degenerate fit is named and still told: only P(alive) means nothing then.
     For the present, let time pass (``advance.settle``) first.
     """
-    model, first_ms, last_ms = policy.model, state.first_purchase_ms, state.last_purchase_ms
-    if model is None or first_ms is None or last_ms is None:
+    if policy.model is None:
         return None
-    bought = model.purchases
-    history = history_of(
-        bought,
-        first_day=policy.local_day(first_ms),
-        last_day=policy.local_day(last_ms),
-        purchase_days=state.lifetime_days,
-        today=policy.local_day(max(state.settled_ms, last_ms)),
-    )
+    bought = policy.model.purchases
+    history = history_at(state, policy, bought)
+    if history is None:
+        return None
     within_days = policy.segments.repurchase.within_days
     return Predictions(
         model=bought.kind,

@@ -15,6 +15,7 @@ from services.scorer.core.state import NEVER_MS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from services.scorer.core.policy import Policy
     from services.scorer.core.state import Case, State
 
 LOOK_BACK_MS: Final = 180 * DAY_MS  # older signs explain nothing any more
@@ -32,25 +33,27 @@ TOPIC_REASON: Final = {
 Sign: TypeAlias = tuple[int, WinBackReason, str, int]  # strength, reason, sentence, when
 
 
-def reason_of(state: State, rule: str, start_ms: int) -> tuple[WinBackReason, tuple[str, ...]]:
+def reason_of(
+    state: State, policy: Policy, rule: str, start_ms: int
+) -> tuple[WinBackReason, tuple[str, ...]]:
     """Return the likely reason of an episode and the sentences that it rests on, the strongest first."""
     corrected = next((one for one in state.corrections if (one.rule, one.start_ms) == (rule, start_ms)), None)
-    signs = sorted(_signs(state, start_ms), key=lambda sign: (-sign[0], -sign[3]))  # the newest first
+    signs = sorted(_signs(state, policy, start_ms), key=lambda sign: (-sign[0], -sign[3]))  # the newest first
     sentences = tuple(dict.fromkeys(sentence for _, _, sentence, _ in signs))
     if corrected is not None:
         return WinBackReason(corrected.reason), ("An advisor corrected the reason.", *sentences)
     return (signs[0][1] if signs else WinBackReason.UNKNOWN), sentences
 
 
-def _signs(state: State, start_ms: int) -> Iterator[Sign]:
+def _signs(state: State, policy: Policy, start_ms: int) -> Iterator[Sign]:
     """Yield every sign up to the start."""
     since_ms = start_ms - LOOK_BACK_MS
     for case in state.cases:
         if since_ms < case.opened_ms <= start_ms:
-            yield from _signs_of_case(case)
+            yield from _signs_of_case(case, policy)
     for mention in state.mentions:
         if since_ms < mention.time_ms <= start_ms:
-            sentence = f"Looked at or asked about {mention.competitor} on {_day(mention.time_ms)}."
+            sentence = f"Looked at or asked about {mention.competitor} on {_day(mention.time_ms, policy)}."
             yield 2, WinBackReason.COMPETITOR, sentence, mention.time_ms
     returned = [
         fact
@@ -62,20 +65,20 @@ def _signs(state: State, start_ms: int) -> Iterator[Sign]:
         yield 1, WinBackReason.QUALITY, sentence, returned[-1].time_ms
 
 
-def _signs_of_case(case: Case) -> Iterator[Sign]:
+def _signs_of_case(case: Case, policy: Policy) -> Iterator[Sign]:
     solved = "" if case.solved_ms != NEVER_MS else ", not solved"
-    kind = case.kind.replace("_", " ")
+    kind, opened = case.kind.replace("_", " "), _day(case.opened_ms, policy)
     for topic in case.topics:
         reason = TOPIC_REASON.get(topic)
         if reason is not None:
             strength = 4 if case.kind == "complaint" else 3
             about = topic.replace("_", " ")
             article = "An" if kind[0] in "aeiou" else "A"
-            sentence = f"{article} {kind} about {about} on {_day(case.opened_ms)}{solved}."
+            sentence = f"{article} {kind} about {about} on {opened}{solved}."
             yield strength, reason, sentence, case.opened_ms
     if not case.topics and case.kind == "complaint":
-        yield 3, WinBackReason.SERVICE, f"A complaint on {_day(case.opened_ms)}{solved}.", case.opened_ms
+        yield 3, WinBackReason.SERVICE, f"A complaint on {opened}{solved}.", case.opened_ms
 
 
-def _day(at_ms: int) -> str:
-    return from_ms(at_ms).date().isoformat()
+def _day(at_ms: int, policy: Policy) -> str:
+    return from_ms(at_ms).astimezone(policy.zone).date().isoformat()

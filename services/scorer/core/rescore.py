@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.tiers import Cause
-from services.scorer.core import contacts, effects, episodes, memory, pins, window
+from services.scorer.core import contacts, episodes, memory, window
 from services.scorer.core.draft import Because, Draft, Step
+from services.scorer.core.evaluate import review_and_show
 from services.scorer.core.score import score_of
-from services.scorer.core.tiers import placed_tier, shown_tier, value_of
+from services.scorer.core.tiers import placed_tier, value_of
 
 if TYPE_CHECKING:
     from services.scorer.core.draft import Moment
@@ -33,7 +34,7 @@ def rescore(state: State, moment: Moment, policy: Policy) -> Step:
     contacts.rebuild(kept, kept.settled_ms - policy.memory_ms, policy)
     memory.forget(kept, policy)
     kept.score = score_of(kept, policy)
-    ranked_before, shown_before = kept.ranked, kept.tier
+    ranked_before = kept.ranked
     if ranked_before is None:
         return _outside(draft.step())
     at_ms = kept.settled_ms
@@ -42,18 +43,7 @@ def rescore(state: State, moment: Moment, policy: Policy) -> Step:
         kept.ranked_since_ms = at_ms
     episodes.abandon(draft, at_ms)
     kept.starts = ()
-    episodes.review(draft, at_ms, moment.known_until_ms)
-    pin = pins.pin_of(kept, at_ms)
-    in_episode = any(episode.is_open for episode in kept.episodes)
-    kept.tier = shown_tier(
-        kept.ranked, orders=kept.orders, in_episode=in_episode, pinned=None if pin is None else pin.tier
-    )
-    if kept.tier != shown_before:
-        kept.tier_since_ms = at_ms
-    if kept.ranked != ranked_before or kept.tier != shown_before:
-        effects.tier_changed(
-            draft, at_ms, shown_before=shown_before, ranked_before=ranked_before, because=_POLICY
-        )
+    review_and_show(draft, at_ms, moment.known_until_ms, _POLICY, ranked_before=ranked_before)
     return _outside(draft.step())
 
 

@@ -140,7 +140,7 @@ class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
 
 
-class Score10(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An answer to a survey, NPS question or review, 0 to 10."""
 
     time_ms: int
@@ -189,7 +189,7 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
 
     first_purchase_ms: int | None = None  # sales only
     last_purchase_ms: int | None = None
-    last_response_ms: int | None = None  # clicked or converted
+    last_response_ms: int | None = None  # clicked, liked, answered or converted
     last_opened_ms: int | None = None
     lifetime_orders: int = 0
     lifetime_net_minor: int = 0
@@ -211,11 +211,11 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     referrals: tuple[Referral, ...] = ()  # made by this customer, by referred
     referrers: tuple[Referral, ...] = ()  # who referred this customer, as told to them
     months: tuple[Month, ...] = ()  # by number
-    answers: tuple[Score10, ...] = ()  # the newest, by time
+    answers: tuple[Answer, ...] = ()  # the newest, by time
     attributes: tuple[Attribute, ...] = ()  # by name
     decision: Decision | None = None
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
-    sampled_day: int = 0  # local day on which metrics that move with time were last measured
+    sampled_day: int = 0  # not used; it keeps the place of what follows in stored states
     earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
 
 

@@ -36,7 +36,7 @@ def story(change: TierChanged, policy: Policy) -> list[str]:
         *_arithmetic(change, policy),
         *_cuts(change, policy),
         _cause(change),
-        *_shown(change),
+        *_shown(change, policy),
     ]
 
 
@@ -138,10 +138,10 @@ def _cause(change: TierChanged) -> str:
     return _CAUSES[change.cause]
 
 
-def _shown(change: TierChanged) -> list[str]:
+def _shown(change: TierChanged, policy: Policy) -> list[str]:
     pin = change.proof.pin
     if pin is not None:
-        until = "it is taken back" if pin.until is None else pin.until.date().isoformat()
+        until = "it is taken back" if pin.until is None else local_date(to_ms(pin.until), policy)
         return [f"Shown is {pin.tier}, pinned by {pin.decided_by} until {until}: {pin.cause}"]
     if change.current == change.ranked_current:
         return []

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.events import Pin, ScoreParts
-from schemas.times import from_ms
 from services.scorer.core import facts
 from services.scorer.core.contacts import cause_of, contact_ms
-from services.scorer.core.effects import usual_gap_days
-from services.scorer.core.pins import pin_of
+from services.scorer.core.gap import usual_gap_days
+from services.scorer.core.pins import published_pin
 from services.scorer.core.score import parts_of
-from services.scorer.core.state import NEVER_MS, Episode, Sighting, State
+from services.scorer.core.state import Episode, Sighting, State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -56,7 +55,7 @@ def summary(state: State, policy: Policy) -> Summary:
         ranked_since_ms=state.ranked_since_ms,
         tier=state.tier,
         tier_since_ms=state.tier_since_ms,
-        pin=_pin(state),
+        pin=published_pin(state, state.settled_ms),
         spend_minor=max(0, state.net_minor),
         orders=state.orders,
         purchase_days=state.purchase_days,
@@ -70,11 +69,3 @@ def summary(state: State, policy: Policy) -> Summary:
         contacts=tuple((contact_ms(one), cause_of(one).value) for one in state.contacts),
         episodes=tuple(one for one in state.episodes if one.was_raised),
     )
-
-
-def _pin(state: State) -> Pin | None:
-    pin = pin_of(state, state.settled_ms)
-    if pin is None:
-        return None
-    until = None if pin.until_ms == NEVER_MS else from_ms(pin.until_ms)
-    return Pin(tier=pin.tier, until=until, cause=pin.cause, decided_by=pin.decided_by)

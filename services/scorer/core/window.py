@@ -1,4 +1,4 @@
-"""The rolling window ``(now - 365 d, now]``: net spend, orders and purchase days.
+"""The rolling window ``(now - window_days, now]``: net spend, orders and purchase days.
 
 ``recount`` is the definition. ``add`` and ``move`` keep the same three numbers up to date without
 recounting, wherever one fact alone decides; else they recount. A property test holds the two together.
@@ -132,7 +132,7 @@ def remove(state: State, fact: Fact, policy: Policy) -> None:
 
 
 def move(state: State, now_ms: int, policy: Policy) -> None:
-    """Let time pass to ``now_ms`` in a draft's state: facts 365 days old are out at exactly that instant."""
+    """Let time pass to ``now_ms`` in a draft's state: facts as old as the window are out at that instant."""
     start_ms = now_ms - policy.window_ms
     state.settled_ms = now_ms
     size = facts.count(state.purchases)

@@ -126,9 +126,10 @@ class Runner:
         who = self._numbers.setdefault(event.customer_id, len(self._numbers))
         at_ms = to_ms(event.occurred_at)
         news = False
+        for share in self.shares:  # in all of them, whatever the first refuses: they are compared one by one
+            share.make_room(len(self._numbers))
         try:
             for share in self.shares:
-                share.make_room(len(self._numbers))
                 news = share.apply(who, event, at_ms)
         except Refused as refused:  # by every policy alike: what is refused does not depend on tiers
             self.counts.refused[refused.reason.value] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.scorer.core.metrics.metric import Metric
-from services.scorer.core.models.history import history_of
+from services.scorer.core.models.history import history_at
 from services.scorer.core.models.spend import expected_value_minor
 from services.scorer.core.policy import Policy
 from services.scorer.core.state import State
@@ -17,16 +17,10 @@ def measure(state: State, policy: Policy, _of: tuple[str, ...]) -> float:
 
 def predicted_value_minor(state: State, policy: Policy) -> int | None:
     """Return the predicted 12-month value in minor units; None without a model, or before a purchase."""
-    model, first_ms, last_ms = policy.model, state.first_purchase_ms, state.last_purchase_ms
-    if model is None or first_ms is None or last_ms is None:
+    model = policy.model
+    history = None if model is None else history_at(state, policy, model.purchases)
+    if model is None or history is None:
         return None
-    history = history_of(
-        model.purchases,
-        first_day=policy.local_day(first_ms),
-        last_day=policy.local_day(last_ms),
-        purchase_days=state.lifetime_days,
-        today=policy.local_day(max(state.settled_ms, last_ms)),
-    )
     mean_minor = state.lifetime_net_minor / state.lifetime_days if state.lifetime_days else None
     return expected_value_minor(model, history, mean_minor)
 

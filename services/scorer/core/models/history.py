@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from services.scorer.core.models.parameters import PurchaseModel
+    from services.scorer.core.policy import Policy
+    from services.scorer.core.state import State
 
 
 class History(NamedTuple):
@@ -29,3 +31,17 @@ def history_of(
     """
     per_unit = model.days_per_unit
     return History(purchase_days - 1, (last_day - first_day) / per_unit, (today - first_day) / per_unit)
+
+
+def history_at(state: State, policy: Policy, model: PurchaseModel) -> History | None:
+    """Return a customer's history at ``state.settled_ms``; None before the first purchase."""
+    first_ms, last_ms = state.first_purchase_ms, state.last_purchase_ms
+    if first_ms is None or last_ms is None:
+        return None
+    return history_of(
+        model,
+        first_day=policy.local_day(first_ms),
+        last_day=policy.local_day(last_ms),
+        purchase_days=state.lifetime_days,
+        today=policy.local_day(max(state.settled_ms, last_ms)),
+    )

@@ -17,15 +17,12 @@ from services.scorer.core.models.parameters import Model
 from services.scorer.core.policy.churn import ChurnRules, FrequencyRule, ModelRule, SilenceRule, shortest_days
 from services.scorer.core.policy.fault import Fault
 from services.scorer.core.policy.ladder import Ladder
-from services.scorer.core.policy.scoring import Bonus, Weight
+from services.scorer.core.policy.scoring import BY_MONTH, Bonus, Weight
 
 RATE_MIN, RATE_MAX = Decimal("1e-9"), Decimal("1e9")
 RATE_DIGITS_MAX: Final = 28
 # The ledger by month keeps 14 of them (``months.MONTHS_KEPT``; a test holds the two together).
 BY_MONTH_DAYS_MAX: Final = 425
-BY_MONTH: Final = frozenset(
-    {"category_share", "brand_share", "browse_interest", "interactions", "margin", "high_grade"}
-)
 
 
 class Parts(Protocol):

@@ -20,7 +20,14 @@ from services.scorer.core.policy.checks import CHECKS, zone_of
 from services.scorer.core.policy.churn import DEFAULT_RULES, ChurnRules, SilenceRule, shortest_days
 from services.scorer.core.policy.fault import Days, Name, Positive
 from services.scorer.core.policy.ladder import Ladder
-from services.scorer.core.policy.scoring import MOVE_WITH_TIME, Bonus, Weight
+from services.scorer.core.policy.scoring import (
+    BY_MONTH,
+    MOVE_WITH_TIME,
+    NEEDS_NAMES,
+    OF_PRODUCTS,
+    Bonus,
+    Weight,
+)
 from services.scorer.core.policy.segments import Segments
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ DEFAULT_WEIGHTS: Final = (
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
-    """The three-tier default policy; every part of it may be another.
+    """Every number that the scorer decides by. The defaults are the template ``default``: three tiers.
 
     Raises:
         Fault: an unknown currency or time zone, or numbers that contradict each other.
@@ -163,7 +170,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
 
     @cached_property
     def memory_ms(self) -> int:
-        """How long facts are remembered: the window, and as much again as an event may be late."""
+        """How long facts are remembered: the length of the window and the lateness together."""
         return (self.window_days + self.lateness_days) * DAY_MS
 
     @cached_property
@@ -198,17 +205,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     @cached_property
     def keeps_interests(self) -> bool:
         """Whether categories and brands are kept by month: for metrics, or for preference tags."""
-        return self.tags or not _OF_INTERESTS.isdisjoint(self.measured)
+        return self.tags or not NEEDS_NAMES.isdisjoint(self.measured)
 
     @cached_property
     def keeps_months(self) -> bool:
         """Whether anything is kept by month."""
-        return self.keeps_interests or not _OF_MONTHS.isdisjoint(self.measured)
+        return self.keeps_interests or not BY_MONTH.isdisjoint(self.measured)
 
     @cached_property
     def needs_products(self) -> bool:
         """Whether the score asks what was bought: only then products are looked up."""
-        return not _OF_PRODUCTS.isdisjoint(self.measured)
+        return not OF_PRODUCTS.isdisjoint(self.measured)
 
     @cached_property
     def samples_daily(self) -> bool:
@@ -219,11 +226,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
     def anonymous_ids(self) -> frozenset[str]:
         """The ids that stand for many people."""
         return frozenset(self.anonymous)
-
-
-_OF_INTERESTS: Final = frozenset({"category_share", "brand_share", "browse_interest"})
-_OF_PRODUCTS: Final = frozenset({"margin", "high_grade"})
-_OF_MONTHS: Final = frozenset({"interactions"}) | _OF_PRODUCTS
 
 
 def any_months(rules: tuple[ChurnRules, ...]) -> bool:

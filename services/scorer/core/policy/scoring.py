@@ -41,6 +41,9 @@ MOVE_WITH_TIME: Final = frozenset(
         "predicted_value",
     }
 )
+NEEDS_NAMES: Final = frozenset({"category_share", "brand_share", "browse_interest"})
+OF_PRODUCTS: Final = frozenset({"margin", "high_grade"})  # ask what was bought
+BY_MONTH: Final = NEEDS_NAMES | OF_PRODUCTS | {"interactions"}  # read off the ledger by month
 RATIO_MIN, RATIO_MAX = 1e-3, 1e12  # of reference and unit: in between the logarithms are exact enough
 Metric = Annotated[str, Meta(description="the name of a metric: " + ", ".join(METRICS))]
 
@@ -96,7 +99,15 @@ class Bonus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_metric(self.metric, self.of)
 
 
-NEEDS_NAMES: Final = frozenset({"category_share", "brand_share", "browse_interest"})
+# What the field calls some of them, where the letters would lead to another one.
+_ALSO_CALLED: Final = {
+    "frequency": "orders",
+    "monetary": "spend",
+    "monetary_value": "spend",
+    "revenue": "spend",
+    "clv": "predicted_value",
+    "ltv": "predicted_value",
+}
 
 
 def check_metric(metric: str, of: tuple[str, ...]) -> None:
@@ -107,17 +118,15 @@ def check_metric(metric: str, of: tuple[str, ...]) -> None:
     """
     if metric not in METRICS:
         near = _nearest(metric)
-        raise Fault(
-            f"there is no metric {metric}",
-            remedy=f"did you mean {near}? There are " + ", ".join(METRICS),
-            at=("metric",),
-        )
+        hint = "there are " if near is None else f"did you mean {near}? There are "
+        raise Fault(f"there is no metric {metric}", remedy=hint + ", ".join(METRICS), at=("metric",))
     if (metric in NEEDS_NAMES) != bool(of):
         what = "needs the names that count" if metric in NEEDS_NAMES else "takes no names"
         raise Fault(f"the metric {metric} {what}", remedy="mend its list `of`", at=("of",))
 
 
-def _nearest(metric: str) -> str:
+def _nearest(metric: str) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415 -- only for a mistake
 
-    return next(iter(get_close_matches(metric, METRICS, n=1, cutoff=0.0)), METRICS[0])
+    near = get_close_matches(metric, METRICS, n=1, cutoff=0.5)
+    return _ALSO_CALLED.get(metric.lower()) or next(iter(near), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from services.scorer.core.models.history import history_of
+from services.scorer.core.models.history import history_at
 from services.scorer.core.models.purchases import probability_no_purchase
 from services.scorer.core.segments.finding import Finding
 from services.scorer.core.segments.wording import counted
@@ -46,16 +46,10 @@ def repurchase_probability(state: State, policy: Policy) -> float | None:
 
     A degenerate fit tells it all the same: only P(alive) degenerates.
     """
-    model, first_ms, last_ms = policy.model, state.first_purchase_ms, state.last_purchase_ms
-    if model is None or first_ms is None or last_ms is None:
+    model = policy.model
+    history = None if model is None else history_at(state, policy, model.purchases)
+    if model is None or history is None:
         return None
-    history = history_of(
-        model.purchases,
-        first_day=policy.local_day(first_ms),
-        last_day=policy.local_day(last_ms),
-        purchase_days=state.lifetime_days,
-        today=policy.local_day(max(state.settled_ms, last_ms)),
-    )
     horizon = policy.segments.repurchase.within_days / model.purchases.days_per_unit
     return 1.0 - probability_no_purchase(model.purchases, *history, horizon)
 

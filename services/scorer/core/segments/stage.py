@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from services.scorer.core.effects import usual_gap_days
+from services.scorer.core.gap import usual_gap_days
 from services.scorer.core.segments.finding import Finding
 from services.scorer.core.segments.wording import counted, days_since, local_date
 
