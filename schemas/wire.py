@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import reduce
 from operator import or_
@@ -36,6 +37,7 @@ VALUE_BYTES_MAX: Final = 256 * 1024
 KEY_BYTES_MAX: Final = 1024
 HEADERS_MAX: Final = 64
 _UTF8_BOM = b"\xef\xbb\xbf"
+_TOO_LATE: Final = datetime(9900, 1, 1, tzinfo=UTC)  # what falls due a century later still has a date
 _PLACE = re.compile(r"\(byte (\d+)\)")  # where msgspec's messages say that the syntax ends
 _NOT_FINITE = (b"NaN", b"Infinity")
 # msgspec's message depends on what follows the escape, so the value is looked at itself.
@@ -164,9 +166,16 @@ def _checked(decoder: msgspec.json.Decoder[E], value: bytes | None) -> E:
     further = _FURTHER.get(type(event))
     if further is not None:
         further(event)
-    if not isinstance(event, TimeReached) and event.occurred_at < EPOCH:
-        raise Refused(Reason.TIME, "the event is dated before 1970 - at `$.occurred_at`")
+    if not isinstance(event, TimeReached):
+        _check_time(event.occurred_at, "event", "$.occurred_at")
     return event
+
+
+def _check_time(at: datetime, what: str, where: str) -> None:
+    if at < EPOCH:
+        raise Refused(Reason.TIME, f"the {what} is dated before 1970 - at `{where}`")
+    if at >= _TOO_LATE:
+        raise Refused(Reason.TIME, f"the {what} is dated after the year 9899 - at `{where}`")
 
 
 def _check_purchase(event: PurchaseRecorded | PurchaseBody, at: str = "$") -> None:
@@ -178,8 +187,7 @@ def _check_correction(event: PurchaseCorrected) -> None:
     if event.purchase is None:
         return
     _check_purchase(event.purchase, "$.purchase")
-    if event.purchase.occurred_at < EPOCH:
-        raise Refused(Reason.TIME, "the purchase is dated before 1970 - at `$.purchase.occurred_at`")
+    _check_time(event.purchase.occurred_at, "purchase", "$.purchase.occurred_at")
 
 
 def _check_referral(event: ReferralMade) -> None:
@@ -197,6 +205,8 @@ def _check_description(event: CustomerDescribed) -> None:
 def _check_pin(event: TierPinned) -> None:
     if event.until is not None and event.until <= event.occurred_at:
         raise Refused(Reason.RANGE, "the pin ends before it begins - at `$.until`")
+    if event.until is not None and event.until > datetime.max.replace(tzinfo=UTC):
+        raise Refused(Reason.RANGE, "the pin ends after the year 9999 of UTC - at `$.until`")
 
 
 def _check_corrected_reason(event: ChurnReasonCorrected) -> None:

@@ -10,11 +10,9 @@ from schemas.times import from_ms
 from services.scorer.core.policy import DisengagedRule, Policy, SilenceRule, Weight
 from tests.unit.core_given import T0, Life, at, contact, corrected, response, sale
 
-XFAIL = pytest.mark.xfail(strict=True, reason="not mended yet")
 SILENCE = Policy(churn=(SilenceRule(name="silence", days=90),))
 
 
-@XFAIL
 def test_a_purchase_and_an_answer_of_one_instant() -> None:
     """The purchase ends the silence, though the clock went on between the two."""
     lived = Life(policy=SILENCE).happens(sale(T0)).until(at(100))
@@ -22,7 +20,6 @@ def test_a_purchase_and_an_answer_of_one_instant() -> None:
     assert lived.known.episodes[0].ended_by == "purchase"
 
 
-@XFAIL
 def test_an_answer_that_comes_before_its_complaint_is_kept() -> None:
     """What the answer says of the contact (a complaint, about the price) counts in both orders."""
     policy = Policy(churn=(DisengagedRule(name="disengaged"),))
@@ -35,7 +32,6 @@ def test_an_answer_that_comes_before_its_complaint_is_kept() -> None:
     assert straight.churn
 
 
-@XFAIL
 def test_a_purchase_that_is_later_than_its_correction_counts() -> None:
     """Clocks differ; another order's second sale must not lose the corrected one."""
     first = sale(T0)

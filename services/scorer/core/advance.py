@@ -15,7 +15,7 @@ from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
 from services.scorer.core.evaluate import evaluate
-from services.scorer.core.news import moves_a_tier, news_of
+from services.scorer.core.news import Amendment, moves_a_tier, news_of
 from services.scorer.core.state import State
 
 if TYPE_CHECKING:
@@ -36,12 +36,17 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
         policy: the one in force.
 
     Raises:
-        Refused: CONFLICT, LATE, CURRENCY or HOT; the state is unchanged then.
+        Refused: CONFLICT, LATE, CURRENCY, RANGE or HOT; the state is unchanged then.
     """
     news = news_of(event, policy)
+    now_ms = max(moment.now_ms, news.time_ms)
+    if (
+        isinstance(news, Amendment) and news.fact is not None
+    ):  # clocks differ: it may be later than its correction
+        now_ms = max(now_ms, news.fact.time_ms)
     if state is None:
-        state = State(customer_id=event.customer_id, settled_ms=max(moment.now_ms, news.time_ms))
-    now_ms = max(moment.now_ms, news.time_ms, state.settled_ms)
+        state = State(customer_id=event.customer_id, settled_ms=now_ms)
+    now_ms = max(now_ms, state.settled_ms)
     if memory.is_repeat(state, news, now_ms, policy):
         return Step(state=state, moved=(policy.bin_of(state), policy.bin_of(state)), duplicate=True)
     memory.refuse(state, event, news, now_ms, policy)

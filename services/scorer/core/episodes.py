@@ -204,7 +204,11 @@ def _after_contact(state: State, policy: Policy) -> tuple[int, ...]:
 
 def _ahead(state: State, policy: Policy, rule: ChurnRules, known_until_ms: int) -> int:
     """Return the rule's first start from ``known_until_ms`` on that is not decided, if nothing more is heard."""
-    decided = {one.start_ms for one in state.episodes if one.rule == rule.name}
+    mine = [one for one in state.episodes if one.rule == rule.name]
+    decided, pause_ms = {one.start_ms for one in mine}, rules.pause_ms(rule)
+    # Thousands of orders of one day would each be looked at while the rule pauses.
+    paused = (one.start_ms + pause_ms for one in mine if one.was_raised and _stands(one))
+    from_ms = max(known_until_ms, *paused, 0)
     starts = rules.starts(state, policy, rule)
-    ahead = (one.at_ms for one in starts if one.at_ms >= known_until_ms and not one.sure)
+    ahead = (one.at_ms for one in starts if one.at_ms >= from_ms and not one.sure)
     return min((at_ms for at_ms in ahead if at_ms not in decided), default=NEVER_MS)

@@ -7,7 +7,7 @@ lose its order, or it would count a second time, on its own day.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
 from schemas.wire import Reason, Refused
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from schemas.events import Input, PurchaseBody
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
+
+# The sum of all that may be remembered has to stay within 64 bits.
+_BASE_MINOR_MAX: Final = 10**14
 
 
 def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
@@ -52,7 +55,7 @@ def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) 
     Room is ``purchases_max`` facts in the window, and as many behind it.
 
     Raises:
-        Refused: CURRENCY or HOT.
+        Refused: CURRENCY, RANGE or HOT.
     """
     body = event.purchase if isinstance(event, PurchaseCorrected) else event
     fact = news.fact if isinstance(news, Amendment) else news
@@ -63,12 +66,18 @@ def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) 
         raise Refused(
             Reason.CURRENCY, f"the policy counts in {policy.currency} and has no rate for {currency}"
         )
+    if abs(fact.amount_minor) > _BASE_MINOR_MAX:
+        what = f"the amount comes to more than {_BASE_MINOR_MAX:.0e} minor units of {policy.currency}"
+        raise Refused(Reason.RANGE, what)
     size = facts.count(state.purchases)
     if size < policy.purchases_max:
         return
     start_ms = now_ms - policy.window_ms
     outside = facts.first_after(state.purchases, start_ms)
     beside = size - outside if fact.time_ms > start_ms else outside
+    old = facts.find_event(state.purchases, fact.event)  # what a correction replaces makes room for it
+    if old is not None and (old.time_ms > start_ms) == (fact.time_ms > start_ms):
+        beside -= 1
     if beside >= policy.purchases_max:
         raise Refused(Reason.HOT, f"the customer has {policy.purchases_max} purchases in the window already")
 
@@ -230,8 +239,8 @@ def _hear(draft: Draft, time_ms: int) -> None:
     if draft.policy.heeds_openings:
         latest_ms = max(latest_ms, state.last_opened_ms or 0)
     if state.episodes:
-        # A contact of the very instant of a start prevents it as well.
-        latest_ms = max(latest_ms, *(one.start_ms + 1 for one in state.episodes))
+        # A contact of the very instant of a start prevents it as well; one of an end may be the end.
+        latest_ms = max(latest_ms, *(max(one.start_ms, one.end_ms) + 1 for one in state.episodes))
     if state.mentions or state.unsubscribed or state.cases:
         latest_ms = max(latest_ms, state.settled_ms)  # a contact may lie between two of these
     if time_ms < latest_ms or (state.first_purchase_ms is not None and time_ms < state.first_purchase_ms):

@@ -25,6 +25,7 @@ from services.scorer.core.identity import stable_hash
 from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
 from services.scorer.core.state import (
+    MENTIONS_MAX,
     NEVER_MS,
     Answer,
     Attribute,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 SEEN_MAX: Final = 64
 CASES_MAX: Final = 64
 ANSWERS_MAX: Final = 16
-MENTIONS_MAX: Final = 64
 CORRECTIONS_MAX: Final = 64
 _NOT_ATTRIBUTES: Final = frozenset(
     {"event_id", "customer_id", "occurred_at", "cleared", "assets_minor", "assets_currency"}
@@ -126,7 +126,7 @@ def forget(state: State, horizon_ms: int, policy: Policy) -> None:
 
 
 def _newest_ms(case: Case) -> int:
-    return max(one for one in (case.opened_ms, case.solved_ms, 0) if one != NEVER_MS)
+    return max(one for one in (case.opened_ms, case.solved_ms, case.told_ms) if one != NEVER_MS)
 
 
 def _newest(kept: tuple[Any, ...], one: Any, at_most: int) -> tuple[Any, ...]:
@@ -179,9 +179,13 @@ def _contact(draft: Draft, note: Note) -> None:
         min(old.solved_ms, solved),
         tuple(sorted({*old.topics, *body.topics})),
         max(old.severity, body.severity or "", key=_SEVERITIES.index),
+        max(old.told_ms, note.time_ms),
     )
-    newest = sorted(known.values(), key=lambda case: (_newest_ms(case), case.contact_id))[-CASES_MAX:]
-    state.cases = tuple(sorted(newest, key=lambda case: case.contact_id))
+    # Complaints stay the longest: a warning may rest on them.
+    newest = sorted(
+        known.values(), key=lambda case: (case.kind == "complaint", _newest_ms(case), case.contact_id)
+    )
+    state.cases = tuple(sorted(newest[-CASES_MAX:], key=lambda case: case.contact_id))
     draft.noted = True
     interact(state, note.time_ms, draft.policy)
     if body.competitor:

@@ -15,6 +15,7 @@ _FORMAT_BYTE: Final = bytes([FORMAT])
 PASSED: Final = "passed"  # the rule did not apply at the start of this episode: never published
 OPEN: Final = ""
 NEVER_MS: Final = 2**62
+MENTIONS_MAX: Final = 64  # of competitors; beyond it the oldest go
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -63,6 +64,7 @@ class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
     solved_ms: int  # NEVER_MS: not solved
     topics: tuple[str, ...] = ()
     severity: str = ""
+    told_ms: int = 0  # when it was last told of; 0: it was kept before this was
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):

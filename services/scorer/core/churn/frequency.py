@@ -8,7 +8,7 @@ often the customer comes: an order that was returned was a visit all the same.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from math import comb
+from math import exp, lgamma, log, log1p
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.events import FrequencyBasis
@@ -117,6 +117,29 @@ def basis(state: State, _policy: Policy, rule: FrequencyRule, start_ms: int) -> 
 
 
 def _binomial(at_most: int, trials: int, share: float) -> float:
-    return sum(
-        comb(trials, hits) * share**hits * (1 - share) ** (trials - hits) for hits in range(at_most + 1)
-    )
+    """Return P(X <= at_most), summed from the largest term down until nothing more is added.
+
+    By logarithms: thousands of orders have binomial coefficients that no float holds. The terms shrink
+    steadily only below the mean; above it none is left out before the first that adds nothing.
+    """
+    if at_most >= trials or share >= 1.0:
+        return 1.0 if at_most >= trials else 0.0
+    mode = min(at_most, int((trials + 1) * share))
+    down, up = _term(mode, trials, share), 0.0
+    total, term, odds = down, down, share / (1 - share)
+    for hits in range(mode, 0, -1):
+        term *= hits / ((trials - hits + 1) * odds)
+        if total + term == total:
+            break
+        total += term
+    term = down
+    for hits in range(mode, at_most):
+        term *= (trials - hits) * odds / (hits + 1)
+        up += term
+    return min(1.0, total + up)
+
+
+def _term(hits: int, trials: int, share: float) -> float:
+    """Return P(X = hits)."""
+    ways = lgamma(trials + 1) - lgamma(hits + 1) - lgamma(trials - hits + 1)
+    return exp(ways + hits * log(share) + (trials - hits) * log1p(-share))

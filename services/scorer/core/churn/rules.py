@@ -14,7 +14,7 @@ from services.scorer.core.policy import (
     ModelRule,
     SilenceRule,
 )
-from services.scorer.core.state import NEVER_MS
+from services.scorer.core.state import MENTIONS_MAX, NEVER_MS
 
 if TYPE_CHECKING:
     from schemas.events import ChurnBasis
@@ -64,10 +64,13 @@ def basis(state: State, policy: Policy, rule: ChurnRules, start_ms: int) -> Chur
 def frozen_ms(state: State, policy: Policy, rule: ChurnRules) -> int:
     """Return before which instant the rule's episodes stand as they were decided.
 
-    Frequency and model look back so far that the facts behind an older start are partly forgotten.
+    Frequency and model look back so far that the facts behind an older start are partly forgotten. Of
+    mentions only the newest are kept.
     """
     if isinstance(rule, FrequencyRule | ModelRule):
         return state.settled_ms - policy.lateness_ms
+    if isinstance(rule, CompetitorRule) and len(state.mentions) == MENTIONS_MAX:
+        return max(state.settled_ms - policy.memory_ms, state.mentions[0].time_ms)
     return state.settled_ms - policy.memory_ms
 
 
