@@ -450,7 +450,8 @@ class TestContacts:
         for order in (events, events[::-1]):
             state = Life(policy=LEDGER).happens(*order).known
 
-            assert state.cases == (Case("t1", "complaint", at(1), at(4), ("delivery", "price"), "medium"),)
+            whole = Case("t1", "complaint", at(1), at(4), ("delivery", "price"), "medium", told_ms=at(5))
+            assert state.cases == (whole,)
             assert state.mentions == (Mention(at(1), "X"),)
             assert state.months[0].interactions == 5
             assert len(state.seen) == 5
