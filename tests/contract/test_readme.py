@@ -64,7 +64,7 @@ def test_every_command_and_option_exists(line: str) -> None:
 
 def test_the_stories_are_the_ones_that_run() -> None:
     """Title by title: a story that is not run is a promise without a proof."""
-    told = README.split("### Stories")[1].split("\n\nA lane is")[0]
+    told = README.split("### Stories")[1].split("\n\n### Lanes")[0]
     assert re.findall(r"^- (.+)$", told, re.MULTILINE) == [story.title for story in stories()]
 
 
