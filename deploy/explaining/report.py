@@ -10,6 +10,7 @@ import msgspec
 from deploy.explaining.rows import WarningRow
 from schemas.events import TierChanged
 from schemas.tiers import Cause
+from services.scorer.core.churn.standing import Standing
 from services.scorer.core.lift import Outlook
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[str, ...]
     advice: tuple[str, ...]
     outlook: Outlook
+    rules: tuple[Standing, ...]
     warnings: tuple[WarningRow, ...]
     checks: tuple[Check, ...]
     from_log: bool  # whether the log was whole enough to replay it
@@ -71,6 +73,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         yield f"{self.customer_id}: tier {shown}{ranked}, score {self.score:,} on {self.as_of:%Y-%m-%d %H:%M} UTC"
         yield from _section("How it came", self.story)
         yield from _section("What keeps or lifts it", self.advice)
+        rules = [f"{one.rule}: {one.word}. {one.why}" for one in self.rules]
+        yield from _section("Churn rules", rules)
         yield from _section("Warnings", [line for one in self.warnings for line in _warned(one)])
         yield from _section("Tier changes", [line for one in self.checks for line in _checked(one)])
         yield from _section("The state", self.state_differences)

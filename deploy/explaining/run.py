@@ -13,6 +13,7 @@ from deploy.explaining.report import Check, Explanation
 from deploy.explaining.turns import Turns
 from schemas.times import from_ms
 from services.scorer.core.advance import settle
+from services.scorer.core.churn.standing import standings
 from services.scorer.core.draft import Moment
 from services.scorer.core.explain import differences, flaws, replay
 from services.scorer.core.lift import outlook
@@ -86,6 +87,7 @@ def _explanation(known: Known, moment: Moment, replayed: Replayed | None, notes:
         story=() if last is None else tuple(story(last, known.policy(last.proof.policy_version))),
         advice=tuple(advice(found, policy)),
         outlook=found,
+        rules=standings(state, policy),
         warnings=known.warnings,
         checks=tuple(_checks(known, replayed)),
         from_log=replayed is not None,

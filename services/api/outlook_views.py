@@ -13,6 +13,7 @@ from services.api.task_views import View
 from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
+    from services.scorer.core.churn.standing import Standing
     from services.scorer.core.lift import Clearing, Keep, Outlook
     from services.scorer.core.predictions import Predictions
     from services.scorer.core.segments import Segments
@@ -123,6 +124,14 @@ class SegmentsView(View):
     tags: list[TagView] = Field(description="empty unless the policy allows tags")
 
 
+class RuleView(View):
+    """How the customer stands to one churn rule."""
+
+    rule: str
+    word: Literal["warned", "clear", "insufficient history", "not for this tier", "never bought"]
+    why: str
+
+
 class PredictionsView(View):
     """What the policy's model expects; probabilities are shares of 1."""
 
@@ -153,14 +162,17 @@ class OutlookView(View):
     predictions: PredictionsView | None = Field(
         description="null where the policy has no model, or before the first purchase"
     )
+    rules: list[RuleView] = Field(description="how the customer stands to each churn rule of the policy")
 
 
 def outlook_view(
     customer_id: str,
     policy_version: int,
     found: Outlook,
+    *,
     segments: Segments,
     predictions: Predictions | None,
+    rules: tuple[Standing, ...],
 ) -> OutlookView:
     """Return what the core found out, as the API shows it."""
     return OutlookView(
@@ -173,6 +185,7 @@ def outlook_view(
         clearing=None if found.clearing is None else _clearing(found.clearing),
         segments=SegmentsView.model_validate(_plain(segments)),
         predictions=None if predictions is None else PredictionsView.model_validate(_plain(predictions)),
+        rules=[RuleView.model_validate(_plain(rule)) for rule in rules],
     )
 
 

@@ -22,6 +22,7 @@ from services.api.outlook_views import OutlookView, outlook_view
 from services.api.problems import Problem, not_found
 from services.api.quintiles import Quintiles
 from services.scorer.core.advance import settle
+from services.scorer.core.churn.standing import standings
 from services.scorer.core.draft import Moment
 from services.scorer.core.lift import outlook
 from services.scorer.core.predictions import predictions
@@ -177,6 +178,7 @@ def _answer(question: _Question) -> OutlookView:
         question.customer_id,
         moment.policy_version,
         outlook(state, moment, policy),
-        segments_of(settled, policy, crowd),
-        predictions(settled, policy),
+        segments=segments_of(settled, policy, crowd),
+        predictions=predictions(settled, policy),
+        rules=standings(settled, policy),
     )
