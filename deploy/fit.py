@@ -45,6 +45,9 @@ def fit(
     """Fit when and for how much customers buy again, and say whether the fit may be trusted."""
     if picture is not None and until is None:
         raise typer.BadParameter("--picture shows what was held out: give --until as well")
+    for option, path in (("--json", json), ("--picture", picture), ("--policy-section", policy_section)):
+        if path is not None and not path.absolute().parent.is_dir():  # before the work, not after it
+            raise typer.BadParameter(f"{option}: there is no folder {path.absolute().parent}; make it first")
     try:
         policy = Policy.default(currency=currency, time_zone=time_zone)
     except ValueError as error:
