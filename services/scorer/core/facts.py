@@ -137,21 +137,30 @@ def is_alone(purchases: bytes, order: int) -> bool:
     return index is None or _find(purchases, needle, _ORDER_AT, (index + 1) * SIZE) is None
 
 
-def sales_of_the_day(purchases: bytes, index: int, policy: Policy) -> list[tuple[int, Fact]]:
-    """Return the other sales, with their indexes, on the local day of the fact at ``index``."""
+def sales_of_the_day(
+    purchases: bytes, index: int, policy: Policy, *, steps: tuple[int, ...] = (-1, 1)
+) -> Iterator[tuple[int, Fact]]:
+    """Yield the other sales, with their indexes, on the local day of the fact at ``index``, nearest first.
+
+    One by one, since the first usually decides: thousands of sales of one day must not each read them all.
+
+    Args:
+        purchases: the facts.
+        index: of the fact.
+        policy: for the time zone.
+        steps: -1 looks at earlier facts, 1 at later ones; in this order.
+    """
     time_ms = time_at(purchases, index)
-    sales: list[tuple[int, Fact]] = []
     day = None
-    for step in (-SIZE, SIZE):
-        at = index * SIZE + step
+    for step in steps:
+        at = (index + step) * SIZE
         while 0 <= at < len(purchases) and abs(_TIME.unpack_from(purchases, at)[0] - time_ms) < _DAY_REACH_MS:
             fact = Fact._make(_RECORD.unpack_from(purchases, at))
             if day is None:
                 day = policy.local_day(time_ms)
             if fact.amount_minor >= 0 and policy.local_day(fact.time_ms) == day:
-                sales.append((at // SIZE, fact))
-            at += step
-    return sales
+                yield at // SIZE, fact
+            at += step * SIZE
 
 
 def _find(purchases: bytes, needle: bytes, field_at: int, start: int = 0) -> int | None:

@@ -13,6 +13,8 @@ from services.scorer.core import facts
 from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from services.scorer.core.facts import Fact
     from services.scorer.core.policy import Policy
     from services.scorer.core.state import State
@@ -105,13 +107,14 @@ def add(state: State, fact: Fact, policy: Policy) -> None:
     inside = fact.time_ms > state.settled_ms - policy.window_ms
     if not inside:
         state.outside += 1
-    same_day = facts.sales_of_the_day(state.purchases, index, policy) if fact.is_sale else []
-    _add_to_lifetime(state, fact, is_new_order=first_sale, is_new_day=fact.is_sale and not same_day)
+    is_new_day = fact.is_sale and not any(facts.sales_of_the_day(state.purchases, index, policy))
+    _add_to_lifetime(state, fact, is_new_order=first_sale, is_new_day=is_new_day)
     if linked:
         state.has_links = True
         _recount(state, policy)
     elif inside:
-        _count(state, fact, +1, [(at, sale) for at, sale in same_day if at >= state.outside], policy)
+        same_day = facts.sales_of_the_day(state.purchases, index, policy)
+        _count(state, fact, +1, (sale for at, sale in same_day if at >= state.outside), policy)
 
 
 def remove(state: State, fact: Fact, policy: Policy) -> None:
@@ -142,10 +145,9 @@ def move(state: State, now_ms: int, policy: Policy) -> None:
             state.outside = facts.first_after(state.purchases, start_ms)
             _recount(state, policy)
             return
-        same_day = facts.sales_of_the_day(state.purchases, state.outside, policy) if fact.is_sale else []
-        staying = [(at, sale) for at, sale in same_day if at > state.outside]
+        later = facts.sales_of_the_day(state.purchases, state.outside, policy, steps=(1,))
         state.outside += 1
-        if not _count(state, fact, -1, staying, policy):
+        if not _count(state, fact, -1, (sale for _, sale in later), policy):
             state.outside = facts.first_after(state.purchases, start_ms)
             _recount(state, policy)
             return
@@ -170,7 +172,7 @@ def next_expiry_ms(state: State, policy: Policy) -> int:
     return facts.time_at(state.purchases, state.outside) + policy.window_ms
 
 
-def _count(state: State, fact: Fact, sign: int, same_day: list[tuple[int, Fact]], policy: Policy) -> bool:
+def _count(state: State, fact: Fact, sign: int, same_day: Iterable[Fact], policy: Policy) -> bool:
     """Count a fact that stands alone in (+1) or out (-1); False when only a recount could tell.
 
     ``same_day``: the other sales of its local day that are in the window. One that stands alone is an
@@ -181,12 +183,16 @@ def _count(state: State, fact: Fact, sign: int, same_day: list[tuple[int, Fact]]
     if not fact.is_sale:
         return True
     state.orders += sign
-    if not same_day:
+    is_only = True
+    for sale in same_day:
+        if is_alone(state, sale):
+            return True
+        is_only = False
+    if is_only:
         state.purchase_days += sign
-    elif not any(is_alone(state, sale) for _, sale in same_day):
-        _recount(state, policy)
-        return False
-    return True
+        return True
+    _recount(state, policy)
+    return False
 
 
 def _recount(state: State, policy: Policy) -> None:
