@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
-.PHONY: demo test picture lint types imports unit e2e histories torture bench mutation lock clean
+.PHONY: demo test picture lint types imports unit e2e histories laws torture bench mutation lock clean
 
 demo: $(RUN)
 	@$(BIN)/tierstream demo $(if $(filter once,$(DEMO)),--once)
@@ -34,6 +34,11 @@ picture: e2e
 
 histories: $(DEV)
 	@$(BIN)/python -m pytest tests/history
+
+# The laws of the core on thousands of generated histories each: an hour or so.
+laws: $(DEV)
+	@TIERSTREAM_LAW_HISTORIES=$(or $(HISTORIES),3000) TIERSTREAM_ORACLE_SEEDS=20 $(BIN)/python -m pytest tests/property \
+		--timeout 7200
 
 torture: $(DEV)
 	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(PLANT),--plant $(PLANT))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import ChurnWarned, Input, PurchaseRecorded
@@ -25,6 +25,7 @@ from services.scorer.core.policy import (
 )
 from services.scorer.core.state import State, decode_state, encode_state
 from services.scorer.core.window import recount
+from tests.property.laws import LAWS
 from tests.unit.core_given import (
     CUTS,
     T0,
@@ -61,7 +62,6 @@ EVERY_RULE = Policy(
     model=MODEL,
 )
 LONDON = msgspec.structs.replace(EVERY_RULE, time_zone="Europe/London")
-LAWS = settings(max_examples=150, deadline=None)
 LATE_MS = 29 * DAY_MS
 
 

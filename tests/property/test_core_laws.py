@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from services.scorer.core.policy import Policy
 from services.scorer.core.state import State, decode_state, encode_state
 from services.scorer.core.tiers import wanted_tier
 from services.scorer.core.window import recount
+from tests.property.laws import LAWS
 from tests.unit.core_given import CUTS, POLICY, T0, Life, browse, cuts_at, response, returned, sale
 
 LONDON = Policy.default(time_zone="Europe/London")
@@ -27,7 +28,6 @@ EDGES = (0, 1, 30, 89, 90, 91, 179, 180, 181, 269, 270, 364, 365)
 # No event, due or clock change of these lives falls on such an instant: looking exactly when two things
 # are due together may publish them as two changes instead of one, and that is all it may do.
 QUIET_MS = 433_000
-LAWS = settings(max_examples=200, deadline=None)
 
 
 def instants(days_max: int) -> st.SearchStrategy[int]:

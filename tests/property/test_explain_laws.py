@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,9 +19,9 @@ from services.scorer.core.policy import Bonus, Ladder, Level, Policy, Weight
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import State
 from services.scorer.core.story import story
+from tests.property.laws import LAWS
 from tests.unit.core_given import POLICY, T0, browse, cuts_at, response, returned, sale
 
-LAWS = settings(max_examples=150, deadline=None)
 RICH = replace(
     POLICY,
     score=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -13,9 +13,9 @@ from services.scorer.core import what_if
 from services.scorer.core.advance import advance, settle
 from services.scorer.core.lift import clearing, keep, keeps, lift
 from services.scorer.core.policy import Ladder, Level, Policy
+from tests.property.laws import LAWS
 from tests.unit.core_given import POLICY, T0, Life, at, cuts_at, response, returned, sale
 
-LAWS = settings(max_examples=150, deadline=None)
 SPEND = replace(
     POLICY,
     tiers=Ladder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, isfinite
 from typing import NamedTuple
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.scorer.core.models.crossing import age_alive_falls_to, age_no_purchase_reaches
@@ -13,8 +13,8 @@ from services.scorer.core.models.expectation import expected_purchases
 from services.scorer.core.models.parameters import PurchaseModel, SpendModel
 from services.scorer.core.models.purchases import probability_alive, probability_no_purchase
 from services.scorer.core.models.spend import expected_spend_minor
+from tests.property.laws import LAWS
 
-LAWS = settings(max_examples=300, deadline=None)
 ROUNDING = 1e-12
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -15,9 +15,9 @@ from services.scorer.core.policy.segments import Segments as Section
 from services.scorer.core.segments import RfmCounts, RfmFacts, RfmPoints
 from services.scorer.core.segments.groups import eight_way, four_way
 from services.scorer.core.segments.rfm_counts import SPEND_BINS, least_of, quintiles, spend_bin
+from tests.property.laws import LAWS
 from tests.unit.core_given import POLICY
 
-LAWS = settings(max_examples=200, deadline=None)
 EIGHT = {
     "important_value", "important_keep", "important_develop", "important_win_back",
     "general_value", "general_keep", "general_develop", "general_win_back",
