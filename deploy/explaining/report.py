@@ -10,8 +10,8 @@ import msgspec
 from deploy.explaining.rows import WarningRow
 from schemas.events import TierChanged
 from schemas.tiers import Cause
-from services.scorer.core.churn.standing import Standing
 from services.scorer.core.lift import Outlook
+from services.scorer.core.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

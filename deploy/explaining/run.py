@@ -13,10 +13,10 @@ from deploy.explaining.report import Check, Explanation
 from deploy.explaining.turns import Turns
 from schemas.times import from_ms
 from services.scorer.core.advance import settle
-from services.scorer.core.churn.standing import standings
 from services.scorer.core.draft import Moment
 from services.scorer.core.explain import differences, flaws, replay
 from services.scorer.core.lift import outlook
+from services.scorer.core.standing import standings
 from services.scorer.core.story import advice, story
 
 if TYPE_CHECKING:

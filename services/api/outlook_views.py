@@ -13,10 +13,10 @@ from services.api.task_views import View
 from services.scorer.core.state import NEVER_MS
 
 if TYPE_CHECKING:
-    from services.scorer.core.churn.standing import Standing
     from services.scorer.core.lift import Clearing, Keep, Outlook
     from services.scorer.core.predictions import Predictions
     from services.scorer.core.segments import Segments
+    from services.scorer.core.standing import Standing
 
 
 class LiftView(View):

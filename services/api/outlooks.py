@@ -22,11 +22,11 @@ from services.api.outlook_views import OutlookView, outlook_view
 from services.api.problems import Problem, not_found
 from services.api.quintiles import Quintiles
 from services.scorer.core.advance import settle
-from services.scorer.core.churn.standing import standings
 from services.scorer.core.draft import Moment
 from services.scorer.core.lift import outlook
 from services.scorer.core.predictions import predictions
 from services.scorer.core.segments import Crowd, segments_of
+from services.scorer.core.standing import standings
 from services.scorer.core.state import decode_state
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.scorer.core.churn.standing import Standing, standings
 from services.scorer.core.policy import CompetitorRule, FrequencyRule, Policy, SilenceRule
+from services.scorer.core.standing import Standing, standings
 from tests.unit.core_given import CUTS, Life, at, browse, sale
 
 POLICY = Policy(
