@@ -51,6 +51,7 @@ def test_an_advisor_s_round_takes_three_keys_and_a_note(visit: Open) -> None:
     page.keyboard.press("c")
     expect(page.locator("#note")).to_be_focused()
     page.keyboard.type("Was ill; wants the spring catalogue. c d j 1")
+    expect(page.locator(".lease")).to_contain_text("until")  # a keyboard of flesh is slower than the claim
     page.keyboard.press("Control+Enter")
     page.keyboard.press("Enter")
 
@@ -185,7 +186,8 @@ def test_why_opens_the_proof(visit: Open) -> None:
     window.open_desk(DIEGO)
     line = window.page.locator(".timeline li", has=window.page.locator(".mark")).first
     line.locator("summary").click()
-    expect(line.locator(".proof")).to_contain_text("High value: in from")  # the proof is fetched when asked for
+    # The proof is fetched when it is asked for.
+    expect(line.locator(".proof")).to_contain_text("High value: in from")
     cells = [int(text.replace(",", "")) for text in line.locator(".proof td").all_inner_texts()]
     assert abs(sum(cells[:3]) - cells[3]) <= 2
     expect(line.locator(".story")).to_contain_text("The proof checks")
