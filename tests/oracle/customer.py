@@ -76,8 +76,19 @@ class Customer:
         """
         self.pass_time(event.at_ms - 1, event.at_ms - 1, cuts)
         self.facts.add(event)
-        if self.levels or self.facts.purchases():
+        if (self.levels or self.facts.purchases()) and self.may_move(event):
             self.look(event.at_ms, cuts)
+
+    def may_move(self, event: Event) -> bool:
+        """Whether the event can move score, tier or warning; what can't makes nobody look at its instant."""
+        kinds = {rule["rule"] for rule in self.policy.rules}
+        if event.kind == "campaign-responded.v1" and event.fields.get("response") == "opened":
+            return any(rule.get("opened_counts") for rule in self.policy.rules)
+        if event.kind == "campaign-responded.v1" and event.fields.get("response") == "unsubscribed":
+            return "disengaged" in kinds
+        if event.kind == "product-browsed.v1":
+            return "competitor" in kinds and bool(event.fields.get("competitor"))
+        return event.kind != "feedback-given.v1" and event.fields.get("response") != "delivered"
 
     def pass_time(self, dues_ms: int, starts_ms: int, cuts: Cuts | None) -> None:
         """Evaluate every due up to ``dues_ms`` and every start of a warning up to ``starts_ms``, each as itself."""
