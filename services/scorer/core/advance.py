@@ -40,9 +40,8 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     """
     news = news_of(event, policy)
     now_ms = max(moment.now_ms, news.time_ms)
-    if (
-        isinstance(news, Amendment) and news.fact is not None
-    ):  # clocks differ: it may be later than its correction
+    # Clocks differ: a purchase may be later than its correction.
+    if isinstance(news, Amendment) and news.fact is not None:
         now_ms = max(now_ms, news.fact.time_ms)
     if state is None:
         state = State(customer_id=event.customer_id, settled_ms=now_ms)
