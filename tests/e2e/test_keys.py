@@ -19,11 +19,19 @@ class Held:
     def __init__(self, page: Page, path: str) -> None:
         """Hold every request of a path."""
         self._routes: list[Route] = []
-        page.route(path, lambda route: self._routes.append(route))
+
+        def hold(route: Route) -> None:
+            self._routes.append(route)
+
+        page.route(path, hold)
+
+    def next(self) -> Route:
+        """Return the oldest that is held, and hold it no longer."""
+        return self._routes.pop(0)
 
     def go_on(self) -> None:
         """Let the oldest that is held go on."""
-        self._routes.pop(0).continue_()
+        self.next().continue_()
 
 
 def state_of(site: Site, task: int) -> tuple[str, str | None]:
@@ -152,11 +160,10 @@ def test_a_task_taken_back_while_it_is_claimed_is_seen(visit: Open) -> None:
     window = visit()
     window.open_desk(DIEGO)
     page, task = window.page, shown_task(window.page)
-    answers: list[Route] = []
-    page.route("**/claim", answers.append)
+    claims = Held(page, "**/claim")
     page.keyboard.press("c")
     expect(page.locator(".lease")).to_have_text("Claiming …")
-    (route,) = answers
+    route = claims.next()
     answer = route.fetch()
     window.site.sql(
         "UPDATE tasks SET state = 'withdrawn', lease_token = NULL, lease_until = NULL, closed_by = 'purchase', "

@@ -1,7 +1,8 @@
-// What keeps or lifts a tier, segments and predictions: the server takes a moment for them, so they come later.
+// What keeps or lifts a tier, segments, predictions, and what can't be told: the server takes a moment for them, so they come later.
 
 import { customer, known } from "./api.js";
 import { h } from "./dom.js";
+import { ruleName } from "./evidence.js";
 import { amount, date, either, named, number, share, t, tn } from "./texts.js";
 import { tierName } from "./tiers.js";
 
@@ -10,14 +11,17 @@ const ANY_MINOR = 1; // the smallest amount that is tried
 const FINDINGS = ["four_way", "eight_way", "value", "stage", "sales_status", "repurchase", "repurchase_predicted", "satisfaction", "loyalty", "relationship"];
 const ATTRIBUTES = ["age_band", "sex", "occupation", "region", "channel", "category", "brand", "price_band"];
 
-/** Return two sections: filled with what is known at once, then with what is so now. */
+/** Return three sections: filled with what is known at once, then with what is so now. */
 export function outlook(id) {
   const above = h("section", { class: "outlook" });
   const chips = h("section", { class: "segments" });
+  const unknown = h("section", { class: "unjudged", hidden: true });
   const say = (...lines) => above.replaceChildren(h("h3", {}, t("outlook.title")), ...lines);
   const put = (view) => {
     say(...advice(view));
     chips.replaceChildren(...segments(view));
+    unknown.replaceChildren(...unjudged(view.rules));
+    unknown.hidden = !unknown.children.length;
   };
   const before = known(id, BELOW);
   if (before) put(before);
@@ -25,7 +29,7 @@ export function outlook(id) {
   customer(id, BELOW)
     .then((view) => view !== before && put(view))
     .catch((problem) => before || say(h("p", { class: "quiet" }, problem.message)));
-  return [above, chips];
+  return [above, chips, unknown];
 }
 
 const capital = (text) => text.replace(/^./, (first) => first.toUpperCase());
@@ -98,4 +102,17 @@ function predicted(found) {
   ];
   if (found.value_minor !== null) told.push({ label: t("predicted.value"), value: amount(found.value_minor) });
   return told;
+}
+
+/** Return the rules that can't judge this customer yet, with what they have and what they would need. */
+function unjudged(rules) {
+  const list = rules.filter((one) => one.too_little);
+  if (!list.length) return [];
+  const line = (one) => h("li", {}, h("strong", {}, ruleName(one.rule)), tooLittle(one.too_little).map((said) => h("p", {}, said)));
+  return [h("h3", {}, t("unjudged.title")), h("p", { class: "quiet" }, t("unjudged.lead")), h("ul", {}, list.map(line))];
+}
+
+function tooLittle(found) {
+  const values = { recent: tn("orders", found.recent_orders), days: tn("time.days", found.recent_days), past: number(found.past_orders), past_days: tn("time.days", found.past_days), n: number(found.needed_orders) };
+  return found.past_days ? [t("unjudged.counts", values), t("unjudged.needs", values)] : [t("unjudged.new", values)];
 }
