@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import floor
 from typing import Any
 
 import pytest
@@ -67,8 +68,15 @@ def counted(n: int, word: str) -> str:
 
 
 def chip(page: Page, label: str) -> Locator:
-    """Return the chip with a label."""
-    return page.locator(".chips li", has=page.locator("span", has_text=label))
+    """Return the chip with a label, among those of the predictions."""
+    return page.locator(".expected li", has=page.locator("span", has_text=label))
+
+
+def share(of_1: float) -> str:
+    """Return a share as the desk says it."""
+    if 0 < of_1 < 0.005:
+        return "under 1%"
+    return "over 99%" if 0.995 <= of_1 < 1 else f"{floor(100 * of_1 + 0.5)}%"
 
 
 def test_a_rule_that_can_t_judge_says_what_it_has_and_what_it_would_take(visit: Open) -> None:
@@ -83,7 +91,7 @@ def test_a_rule_that_can_t_judge_says_what_it_has_and_what_it_would_take(visit: 
     recent = f"{counted(found['recent_orders'], 'order')} in the last {found['recent_days']} days"
     before = f"{found['past_orders']} in the {counted(found['past_days'], 'day')} before."
     expect(section.locator("li")).to_contain_text(f"{recent}, {before}")
-    expect(section.locator("li")).to_contain_text(f"It takes at least {found['needed_orders']} in the time")
+    expect(section.locator("li")).to_contain_text(f"To judge, it takes at least {found['needed_orders']} in the time before.")
     expect(window.page.locator(".open-warnings", has_text="Buys less")).to_have_count(0)
 
     judged = next(task for task in answers if task not in lacking)
@@ -92,18 +100,32 @@ def test_a_rule_that_can_t_judge_says_what_it_has_and_what_it_would_take(visit: 
 
 
 def test_the_card_says_what_the_model_expects(visit: Open) -> None:
-    """P(alive), the next purchase, purchases and value of 12 months, as the API gives them, with their source."""
+    """P(alive), the next purchase, purchases and value of 12 months, as the API gives them, and by which model."""
     window = visit()
     answers = outlooks(window)
-    for task in list(answers)[:3]:
+    by_alive = sorted(answers, key=lambda task: answers[task]["predictions"]["alive"])
+    for task in (by_alive[0], by_alive[len(by_alive) // 2], by_alive[-1]):
         found = answers[task]["predictions"]
         window.page.goto("about:blank")
         page = open_card(window, task)
-        expect(chip(page, "Still a customer")).to_contain_text(f"{100 * found['alive']:.0f}%")
+        expect(chip(page, "Still a customer")).to_have_text(f"Still a customer{share(found['alive'])}")
         buys = f"Buys within {found['within_days']} days"
-        expect(chip(page, buys)).to_contain_text("%")
-        expect(chip(page, "Purchases in 12 months")).to_contain_text(f"{found['expected_purchases']:,.1f}".removesuffix(".0"))
-        expect(chip(page, "Value in 12 months")).to_contain_text(f"${found['value_minor'] / 100:,.2f}")
+        expect(chip(page, buys)).to_have_text(buys + share(1 - found["no_purchase"]))
+        n = floor(10 * found["expected_purchases"] + 0.5) / 10
+        expect(chip(page, "Purchases in 12 months")).to_contain_text(f"{n:g}" if n else "under 0.1")
+        expect(chip(page, "Value in 12 months")).to_contain_text(f"${floor(found['value_minor'] / 100 + 0.5):,}")
+        expect(page.locator(".expected .quiet")).to_contain_text("By MBG/NBD")
+
+
+def test_a_degenerate_fit_does_not_say_who_is_alive(visit: Open) -> None:
+    """Where nobody ever drops out, P(alive) is no news; the rest is told."""
+    window = visit()
+    window.site.sql("UPDATE policies SET body = jsonb_set(body::jsonb, '{model,purchases,a}', '0.001')")
+    answers = outlooks(window)
+    page = open_card(window, next(iter(answers)))
+    expect(chip(page, "Still a customer")).to_contain_text("the fit can’t tell")
+    expect(chip(page, "Buys within 180 days")).to_contain_text("%")
+    expect(page.locator(".expected .quiet")).to_contain_text("nobody ever drops out")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -115,7 +137,7 @@ def test_both_are_readable_and_accessible(visit: Open, width: int, height: int, 
     answers = outlooks(window)
     task = next(task for task, answer in answers.items() if too_little(answer))
     page = open_card(window, task)
-    for place in ("unjudged", "segments"):
+    for place in ("unjudged", "expected"):
         page.locator(f".{place}").evaluate("place => place.scrollIntoView({ block: 'center' })")
         page.wait_for_timeout(450)  # transitions
         page.screenshot(path=OUT / f"{place}-told-{width}-{scheme}.png")
