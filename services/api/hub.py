@@ -16,7 +16,7 @@ from services.api.overview import Overview, without_names
 from services.api.task_views import TaskCard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -166,7 +166,9 @@ class Hub:
             async with self._engine.connect() as connection:
                 place = await feed.head(connection)
             self._place = self._place or place
-        client = Client(me, asyncio.Queue(self._settings.stream_queue_events_max), self._place, known, overview)
+        client = Client(
+            me, asyncio.Queue(self._settings.stream_queue_events_max), self._place, known, overview
+        )
         self._clients.add(client)
         if self._closing:
             client.close()
@@ -245,7 +247,7 @@ class Hub:
 
     async def _tell_overview(self) -> None:
         overview = await self._overviews.get()
-        behind = self._behind(overview)
+        behind = take_note(self._clients, overview)
         if not behind:
             return
         whole, nameless = overview_blocks(overview)
@@ -254,20 +256,23 @@ class Hub:
             if client.open and not client.offer(whole if names else nameless):
                 self._metrics.stream_closed.labels("slow").inc()
 
-    def _behind(self, overview: Overview) -> list[Client]:
-        """Return the clients to whom this overview is news, and note that all of them have it now."""
-        # Thousands of clients hold a handful of overviews, so each of these is compared once.
-        held = {id(client.overview): client.overview for client in self._clients}
-        same = {key for key, old in held.items() if old is not None and _is_same(overview, old)}
-        behind = [client for client in self._clients if id(client.overview) not in same]
-        for client in self._clients:
-            client.overview = overview
-        return behind
-
     async def _told(self, changes: Sequence[Change]) -> list[Told]:
         ids = {change.task_id for change in changes if change.task_id is not None}
         cards = await self._tasks.cards(sorted(ids)) if ids else {}
         return [told(change, cards.get(change.task_id or 0)) for change in changes]
+
+
+def take_note(clients: Collection[Client], overview: Overview) -> list[Client]:
+    """Return the clients to whom this overview is news, and note that all of them have it now.
+
+    Thousands of clients hold a handful of overviews, so each of these is compared once.
+    """
+    held = {id(client.overview): client.overview for client in clients}
+    same = {key for key, old in held.items() if old is not None and _is_same(overview, old)}
+    behind = [client for client in clients if id(client.overview) not in same]
+    for client in clients:
+        client.overview = overview
+    return behind
 
 
 def resync(place: Place) -> bytes:

@@ -91,7 +91,9 @@ def test_a_rule_that_can_t_judge_says_what_it_has_and_what_it_would_take(visit: 
     recent = f"{counted(found['recent_orders'], 'order')} in the last {found['recent_days']} days"
     before = f"{found['past_orders']} in the {counted(found['past_days'], 'day')} before."
     expect(section.locator("li")).to_contain_text(f"{recent}, {before}")
-    expect(section.locator("li")).to_contain_text(f"To judge, it takes at least {found['needed_orders']} in the time before.")
+    expect(section.locator("li")).to_contain_text(
+        f"To judge, it takes at least {found['needed_orders']} in the time before."
+    )
     expect(window.page.locator(".open-warnings", has_text="Buys less")).to_have_count(0)
 
     judged = next(task for task in answers if task not in lacking)
@@ -113,7 +115,9 @@ def test_the_card_says_what_the_model_expects(visit: Open) -> None:
         expect(chip(page, buys)).to_have_text(buys + share(1 - found["no_purchase"]))
         n = floor(10 * found["expected_purchases"] + 0.5) / 10
         expect(chip(page, "Purchases in 12 months")).to_contain_text(f"{n:g}" if n else "under 0.1")
-        expect(chip(page, "Value in 12 months")).to_contain_text(f"${floor(found['value_minor'] / 100 + 0.5):,}")
+        expect(chip(page, "Value in 12 months")).to_contain_text(
+            f"${floor(found['value_minor'] / 100 + 0.5):,}"
+        )
         expect(page.locator(".expected .quiet")).to_contain_text("By MBG/NBD")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -89,6 +90,23 @@ def test_figures_fill_up_live(visit: Open) -> None:
     )
     expect(window.page.locator("#figures")).to_contain_text("2,00")
     expect(window.page.locator("#now")).to_contain_text("13 March 2026")
+
+
+def test_a_slow_first_count_does_not_make_the_figures_stand_still(visit: Open) -> None:
+    """The count waits for a lock, as it may for a processor: how long it took says nothing of the next ones."""
+    window = visit()
+    site = window.site
+    hold = "DO $$ BEGIN LOCK TABLE tier_changes IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(0.8); END $$"
+    held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(site.sql, hold)
+        while not site.sql(held)[0][0] and not slow.done():
+            pass
+        window.page.goto(site.address)
+        slow.result()
+    expect(window.page.locator("#live")).to_have_attribute("data-live", "on")
+    site.sql("UPDATE lanes SET offsets[1] = offsets[1] + 1000000 WHERE service = 'scorer'")
+    expect(window.page.locator("#figures")).to_contain_text("2,00")
 
 
 def test_new_tasks_never_move_what_is_under_the_pointer(visit: Open) -> None:

@@ -35,9 +35,7 @@ def test_too_little_history_is_said_so() -> None:
             "3 orders in the last 90 days, 0 in the up to 270 days before: "
             "even no order at all would say nothing."
         ),
-        too_little=TooLittle(
-            recent_orders=3, recent_days=90, past_orders=0, past_days=0, needed_orders=4
-        ),
+        too_little=TooLittle(recent_orders=3, recent_days=90, past_orders=0, past_days=0, needed_orders=4),
     )
     assert standings(many.known, POLICY)[2].too_little is None
 
@@ -51,9 +49,7 @@ def test_what_it_would_take_is_told_to_the_order() -> None:
 
     assert few == TooLittle(recent_orders=1, recent_days=90, past_orders=3, past_days=7, needed_orders=4)
     # The past is behind the first instant, so the order there is none of it. (270 / 360) ** n < .10 from 9 on.
-    assert seldom == TooLittle(
-        recent_orders=2, recent_days=90, past_orders=1, past_days=270, needed_orders=9
-    )
+    assert seldom == TooLittle(recent_orders=2, recent_days=90, past_orders=1, past_days=270, needed_orders=9)
 
 
 def test_what_stands_and_what_does_not_apply() -> None:
