@@ -16,7 +16,7 @@ Open = Callable[..., Visit]
 class Held:
     """Requests that don't reach the server until the test lets them."""
 
-    def __init__(self, page: Page, path: str) -> None:
+    def __init__(self, page: Page, path: str | re.Pattern[str]) -> None:
         """Hold every request of a path."""
         self._routes: list[Route] = []
 
