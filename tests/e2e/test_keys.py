@@ -94,16 +94,12 @@ def test_what_waits_for_a_claim_that_is_refused_is_not_done(visit: Open) -> None
     page.keyboard.press("Control+Enter")
     page.keyboard.press("Enter")
     expect(page.locator(".is-chosen")).to_have_count(1)
-    window.site.sql(
-        "UPDATE tasks SET state = 'claimed', assigned_to = 'ingrid.moreau', lease_token = gen_random_uuid(), "
-        "lease_until = clock_timestamp() + interval '5 min', version = version + 1 WHERE id = $1",
-        task,
-    )
-    claims.go_on()
+    refusal = {"type": "urn:tierstream:task-taken", "detail": "A colleague holds this task now."}
+    claims.next().fulfill(status=409, json=refusal)
     expect(page.locator(".problem:not(:empty)")).to_contain_text("A colleague holds this task")
     expect(page.locator(".kept")).to_contain_text("My note")
     expect(page.locator(".is-chosen")).to_have_count(0)
-    assert state_of(window.site, task) == ("claimed", None)
+    assert state_of(window.site, task) == ("open", None)
     window.troubles.clear()  # the browser reports every 409 as an error
     page.keyboard.press("j")
     expect(page).not_to_have_url(re.compile(rf"#task={task}$"))
