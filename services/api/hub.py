@@ -16,7 +16,7 @@ from services.api.overview import Overview, without_names
 from services.api.task_views import TaskCard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -49,6 +49,7 @@ class Client:
     queue: asyncio.Queue[bytes]
     joined_at: Place  # what is behind it comes by the queue
     known: Place  # what the client has already; another process may have been ahead of this one
+    overview: Overview | None = None  # the last one that was given to it, or waits in its queue
     open: bool = field(default=True)
 
     def offer(self, block: bytes) -> bool:
@@ -135,7 +136,6 @@ class Hub:
         self._metrics = metrics
         self._clients: set[Client] = set()
         self._place: Place | None = None
-        self._overview: Overview | None = None
         self._wanted = asyncio.Event()
         self._closing = False
 
@@ -156,13 +156,19 @@ class Hub:
         if len(self._clients) >= self._settings.stream_clients_max or self._closing:
             raise Refusal(mine=False)
 
-    async def join(self, me: Principal | None, known: Place = BEGINNING) -> Client:
-        """Register a stream; what is committed from now on, and not ``known``, reaches its queue."""
+    async def join(self, me: Principal | None, overview: Overview, known: Place = BEGINNING) -> Client:
+        """Register a stream; what is committed from now on, and not ``known``, reaches its queue.
+
+        ``overview`` is what the stream begins with: older than what others were told meanwhile, perhaps, so
+        each client has its own, and is told what differs from it.
+        """
         if self._place is None:
             async with self._engine.connect() as connection:
                 place = await feed.head(connection)
             self._place = self._place or place
-        client = Client(me, asyncio.Queue(self._settings.stream_queue_events_max), self._place, known)
+        client = Client(
+            me, asyncio.Queue(self._settings.stream_queue_events_max), self._place, known, overview
+        )
         self._clients.add(client)
         if self._closing:
             client.close()
@@ -170,17 +176,12 @@ class Hub:
         self._wanted.set()
         return client
 
-    def sent(self, overview: Overview) -> None:
-        """Take note that a stream began with this overview: only what differs from it is news."""
-        self._overview = self._overview or overview
-
     def leave(self, client: Client) -> None:
         """Forget a stream."""
         self._clients.discard(client)
         self._metrics.stream_clients.set(len(self._clients))
         if not self._clients:
             self._wanted.clear()
-            self._overview = None
             self._place = None  # the feed moves on unread; the next one to join begins at its end
 
     def close(self) -> None:
@@ -246,11 +247,11 @@ class Hub:
 
     async def _tell_overview(self) -> None:
         overview = await self._overviews.get()
-        if self._overview is not None and _is_same(overview, self._overview):
+        behind = take_note(self._clients, overview)
+        if not behind:
             return
-        self._overview = overview
         whole, nameless = overview_blocks(overview)
-        for client in tuple(self._clients):
+        for client in behind:
             names = client.me.is_manager if client.me else True
             if client.open and not client.offer(whole if names else nameless):
                 self._metrics.stream_closed.labels("slow").inc()
@@ -259,6 +260,19 @@ class Hub:
         ids = {change.task_id for change in changes if change.task_id is not None}
         cards = await self._tasks.cards(sorted(ids)) if ids else {}
         return [told(change, cards.get(change.task_id or 0)) for change in changes]
+
+
+def take_note(clients: Collection[Client], overview: Overview) -> list[Client]:
+    """Return the clients to whom this overview is news, and note that all of them have it now.
+
+    Thousands of clients hold a handful of overviews, so each of these is compared once.
+    """
+    held = {id(client.overview): client.overview for client in clients}
+    same = {key for key, old in held.items() if old is not None and _is_same(overview, old)}
+    behind = [client for client in clients if id(client.overview) not in same]
+    for client in clients:
+        client.overview = overview
+    return behind
 
 
 def resync(place: Place) -> bytes:

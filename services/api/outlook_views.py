@@ -124,12 +124,25 @@ class SegmentsView(View):
     tags: list[TagView] = Field(description="empty unless the policy allows tags")
 
 
+class TooLittleView(View):
+    """What a frequency rule has to compare, and what it would take to judge."""
+
+    recent_orders: int
+    recent_days: int
+    past_orders: int
+    past_days: int = Field(
+        description="of the past as long as it is so far; 0: the first purchase is within the recent days"
+    )
+    needed_orders: int = Field(description="in that past: from here on a fall can be told from chance")
+
+
 class RuleView(View):
     """How the customer stands to one churn rule."""
 
     rule: str
     word: Literal["warned", "clear", "insufficient history", "not for this tier", "never bought"]
     why: str
+    too_little: TooLittleView | None = Field(description="with `insufficient history` only")
 
 
 class PredictionsView(View):

@@ -78,11 +78,10 @@ class _Follower:
     async def blocks(self, last_event_id: str | None, overview: Overview) -> AsyncIterator[bytes]:
         """Yield the stream. It joins the hub here, so that leaving it can't be forgotten."""
         last = place_of(last_event_id)
-        client = await self._hub.join(self._me, last or BEGINNING)
+        client = await self._hub.join(self._me, overview, last or BEGINNING)
         try:
             yield b"retry: %d\nevent: hello\ndata: {}\n\n" % _RETRY_MS
             yield overview_blocks(overview)[0 if self._me is None or self._me.is_manager else 1]
-            self._hub.sent(overview)
             for block in await self._missed(client, last, is_returning=last_event_id is not None):
                 yield block
             async for block in self._following(client):

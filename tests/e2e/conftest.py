@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from deploy.local.ports import free_port
 from deploy.local.postgres import Postgres
-from tests.e2e.world import make_database
+from services.scorer.core.policy import Policy
+from tests.e2e.world import POLICY, copy_database, make_database
 
 T = TypeVar("T")
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -58,24 +59,48 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return pool.submit(lambda: asyncio.run(work())).result(timeout=60)
 
 
+class Worlds:
+    """PostgreSQL with a played year per policy: played once, copied for each test."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        """Nothing is played before the first copy."""
+        self._postgres = postgres
+        self._played: dict[str, str] = {}  # database by policy
+
+    def copy(self, policy: Policy) -> str:
+        """Return the address of a new copy."""
+        dsn, key = self._postgres.dsn, repr(policy)
+        if key not in self._played:
+            name = f"world_{len(self._played)}"
+            run_apart(lambda: make_database(dsn, name, policy=policy))
+            self._played[key] = name
+        copy = f"desk_{secrets.token_hex(4)}"
+        return run_apart(lambda: copy_database(dsn, copy, self._played[key]))
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
+def worlds() -> Iterator[Worlds]:
     """Start PostgreSQL for the browser tests."""
     folder = Path(tempfile.mkdtemp(prefix="tierstream-e2e-"))
     postgres = Postgres(folder, durable=False)
     try:
         postgres.start()
-        yield postgres
+        yield Worlds(postgres)
     finally:
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def site(server: Postgres) -> Iterator[Site]:
+def policy() -> Policy:
+    """Return the policy that the year is played under; a module that needs another one has its own."""
+    return POLICY
+
+
+@pytest.fixture
+def site(worlds: Worlds, policy: Policy) -> Iterator[Site]:
     """Start the API as a process of its own, on a new copy of the world."""
-    name = f"desk_{secrets.token_hex(4)}"
-    url = run_apart(lambda: make_database(server.dsn, name))
+    url = worlds.copy(policy)
     environment = {**os.environ, "DATABASE_URL": url, "API_DEV_ISSUER": "true", "API_PORT": str(free_port())}
     process = subprocess.Popen(
         [sys.executable, "-m", "services.api"],

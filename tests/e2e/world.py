@@ -92,6 +92,7 @@ class World:
     version: int = 0
     records: int = 0
     tasks: list[Task] = field(default_factory=list)
+    policy: Policy = POLICY
 
 
 def shoppers(count: int) -> list[Shopper]:
@@ -171,7 +172,7 @@ def _return(
     )  # fmt: skip
 
 
-def play(count: int) -> World:
+def play(count: int, policy: Policy = POLICY) -> World:
     """Play the shoppers through the core, day by day, with cuts computed every midnight."""
     random = Random(7)
     events = sorted(
@@ -183,7 +184,7 @@ def play(count: int) -> World:
         ),
         key=lambda event: (event.occurred_at, event.event_id),
     )
-    world = World()
+    world = World(policy=policy)
     midnight_ms = to_ms(FIRST_DAY) + DAY_MS
     for event in events:
         at_ms = to_ms(event.occurred_at)
@@ -191,7 +192,7 @@ def play(count: int) -> World:
             _midnight(world, midnight_ms)
             midnight_ms += DAY_MS
         moment = _moment(world, midnight_ms - DAY_MS)
-        _keep(world, advance(world.states.get(event.customer_id), event, moment, POLICY))
+        _keep(world, advance(world.states.get(event.customer_id), event, moment, policy))
         world.records += 1
     _midnight(world, to_ms(NOW))
     world.tasks = _tasks(world)
@@ -204,13 +205,13 @@ def _moment(world: World, now_ms: int) -> Moment:
 
 def _midnight(world: World, now_ms: int) -> None:
     for state in list(world.states.values()):
-        _keep(world, settle(state, _moment(world, now_ms), POLICY))
-    cuts = cuts_of(world.histogram, POLICY)
+        _keep(world, settle(state, _moment(world, now_ms), world.policy))
+    cuts = cuts_of(world.histogram, world.policy)
     if cuts == world.cuts:
         return
     world.cuts, world.version = cuts, world.version + 1
     for state in list(world.states.values()):
-        _keep(world, adopt(state, _moment(world, now_ms), POLICY))
+        _keep(world, adopt(state, _moment(world, now_ms), world.policy))
 
 
 def _keep(world: World, step: Any) -> None:
@@ -257,7 +258,7 @@ async def fill(connection: asyncpg.Connection[Any], world: World) -> None:
     """Put the world into the tables, replay still running."""
     await seed(connection)
     await connection.execute(
-        "INSERT INTO policies (version, body) VALUES (1, $1)", json.dumps(POLICY.to_json())
+        "INSERT INTO policies (version, body) VALUES (1, $1)", json.dumps(world.policy.to_json())
     )
     await _fill_scorer(connection, world)
     await _fill_tasks(connection, world.tasks)
@@ -280,7 +281,7 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         [
             (
                 one.customer_id, encode_state(one), one.score, band_of(one.score), one.orders > 0, one.ranked,
-                one.ranked_since_ms, one.tier, one.tier_since_ms, next_due_ms(one, POLICY, world.cuts), one.revision,
+                one.ranked_since_ms, one.tier, one.tier_since_ms, next_due_ms(one, world.policy, world.cuts), one.revision,
             )
             for one in world.states.values()
         ],
@@ -316,7 +317,7 @@ async def _fill_scorer(connection: asyncpg.Connection[Any], world: World) -> Non
         "lane, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)",
         rows,
     )
-    ties = ties_of(world.histogram, world.cuts, POLICY)
+    ties = ties_of(world.histogram, world.cuts, world.policy)
     points = [cut for one in world.cuts.points for cut in (one.enter, one.plain, one.leave)]
     await connection.execute(
         "INSERT INTO cut_offs (version, at_ms, complete, active, cuts, tied, policy_version, seq) "
@@ -377,19 +378,24 @@ async def insert_task(
     return int(task_id)
 
 
-async def make_database(admin_url: str, name: str, count: int = 180) -> str:
-    """Make a database beside ``admin_url``'s and fill it; return its address."""
+async def copy_database(admin_url: str, name: str, template: str = "template1") -> str:
+    """Make a database beside ``admin_url``'s, as ``template`` is now; return its address."""
     admin = await asyncpg.connect(admin_url)
     try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     finally:
         await admin.close()
-    url = admin_url.rsplit("/", 1)[0] + f"/{name}"
+    return admin_url.rsplit("/", 1)[0] + f"/{name}"
+
+
+async def make_database(admin_url: str, name: str, count: int = 180, policy: Policy = POLICY) -> str:
+    """Make a database beside ``admin_url``'s and fill it; return its address."""
+    url = await copy_database(admin_url, name)
     connection = await asyncpg.connect(url)
     try:
         await create_tables(connection)
         if count:
-            await fill(connection, play(count))
+            await fill(connection, play(count, policy))
         else:
             await seed(connection)
     finally:

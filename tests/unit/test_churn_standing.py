@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.scorer.core.policy import CompetitorRule, FrequencyRule, Policy, SilenceRule
-from services.scorer.core.standing import Standing, standings
+from services.scorer.core.standing import Standing, TooLittle, standings
 from tests.unit.core_given import CUTS, Life, at, browse, sale
 
 POLICY = Policy(
@@ -35,7 +35,21 @@ def test_too_little_history_is_said_so() -> None:
             "3 orders in the last 90 days, 0 in the up to 270 days before: "
             "even no order at all would say nothing."
         ),
+        too_little=TooLittle(recent_orders=3, recent_days=90, past_orders=0, past_days=0, needed_orders=4),
     )
+    assert standings(many.known, POLICY)[2].too_little is None
+
+
+def test_what_it_would_take_is_told_to_the_order() -> None:
+    """Four at least; more where chance alone could empty the recent days: the longer the past, the more."""
+    week = Life(CUTS, POLICY).happens(*[sale(at(day)) for day in (0, 2, 4, 97)])
+    year = Life(CUTS, POLICY).happens(*[sale(at(day)) for day in (0, 50, 300, 360)])
+    few = standings(week.known, POLICY)[2].too_little
+    seldom = standings(year.known, POLICY)[2].too_little
+
+    assert few == TooLittle(recent_orders=1, recent_days=90, past_orders=3, past_days=7, needed_orders=4)
+    # The past is behind the first instant, so the order there is none of it. (270 / 360) ** n < .10 from 9 on.
+    assert seldom == TooLittle(recent_orders=2, recent_days=90, past_orders=1, past_days=270, needed_orders=9)
 
 
 def test_what_stands_and_what_does_not_apply() -> None:

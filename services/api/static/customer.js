@@ -51,7 +51,7 @@ export class CustomerPane {
     const same = this.#shown?.customer_id === view.customer_id;
     const place = same ? this.#root.scrollTop : 0;
     this.#shown = view;
-    const [advice, segments] = outlook(view.customer_id);
+    const [advice, segments, expected, unjudged] = outlook(view.customer_id);
     const inside = h("div", { class: same ? "customer-body" : "customer-body is-other" });
     inside.append(
       h("nav", { class: "pane-nav" }, h("button", { type: "button", class: "plain", onclick: () => this.#on.back() }, `‹ ${t("task.title")}`)),
@@ -61,7 +61,9 @@ export class CustomerPane {
       crowd(view),
       year(view),
       segments,
+      expected,
       warnings(view),
+      unjudged,
       view.next_due ? h("section", {}, h("h3", {}, t("next.title")), h("p", {}, t("next.due", { date: date(view.next_due) }))) : "",
       h("section", {}, h("h3", {}, t("timeline.title")), timeline(view)),
     );

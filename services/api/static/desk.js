@@ -32,6 +32,8 @@ function pane(name) {
 }
 
 let opening = 0;
+let coming = null; // the task that is being opened
+let meant = null; // a key that came meanwhile: it means that task, not the one still shown
 let fresh = 0;
 let queue = null;
 let task = null;
@@ -45,12 +47,14 @@ task = new TaskPane(byId("task"), {
   done(completed) {
     queue.put(completed.id, completed);
     customer.refresh();
-    setTimeout(() => task.task?.id === completed.id && !queue.openFirst() && task.clear(), 900);
+    setTimeout(() => coming === null && task.task?.id === completed.id && !queue.openFirst() && task.clear(), 900);
   },
 });
 queue = new Queue(byId("queue"), {
   onOpen(id) {
     clearTimeout(opening);
+    coming = id;
+    meant = null;
     const wait = task.task ? OPEN_AFTER_MS : 0;
     opening = setTimeout(() => open(id), wait);
   },
@@ -66,8 +70,9 @@ queue = new Queue(byId("queue"), {
 
 async function open(id) {
   try {
-    const shown = await task.show(id);
+    const shown = await task.show(id).finally(() => coming === id && (coming = null));
     if (!shown) return;
+    arrived();
     if (!first) pane("task");
     first = false;
     history.replaceState(null, "", `#task=${id}`);
@@ -77,6 +82,18 @@ async function open(id) {
   }
 }
 let first = false;
+
+/** Return an action of the shown task; while another one is being opened, it waits for that one. */
+const acting = (work) => () => {
+  if (coming === null) work();
+  else meant = work;
+};
+
+function arrived() {
+  const work = meant;
+  meant = null;
+  work?.();
+}
 
 const begin = async () => {
   queue.load(boot.queue);
@@ -100,30 +117,29 @@ const begin = async () => {
   }
 };
 
-const held = () => task.task && task.holds;
 const showKeys = keysDialog();
 listen({
   j: () => queue.step(1),
   k: () => queue.step(-1),
   ArrowDown: () => queue.step(1),
   ArrowUp: () => queue.step(-1),
-  c: () => task.claim(),
-  d: () => (held() ? task.focusOutcomes() : task.claim()),
-  s: () => {
+  c: acting(() => task.claim()),
+  d: acting(() => (task.outcomes ? task.focusOutcomes() : task.claim())),
+  s: acting(() => {
     if (!task.task) return;
     queue.skip(task.task.id);
     status(t("status.skipped"));
-  },
+  }),
   "/": () => {
     pane("queue");
     queue.search.focus();
   },
   "?": showKeys,
-  1: () => task.completeByNumber(1),
-  2: () => task.completeByNumber(2),
-  3: () => task.completeByNumber(3),
-  4: () => task.completeByNumber(4),
-  ctrlEnter: () => held() && task.focusOutcomes(),
+  1: acting(() => task.completeByNumber(1)),
+  2: acting(() => task.completeByNumber(2)),
+  3: acting(() => task.completeByNumber(3)),
+  4: acting(() => task.completeByNumber(4)),
+  ctrlEnter: () => task.focusOutcomes(), // from the note: it belongs to the task that is shown
   escape: () => pane(desk.dataset.pane === "customer" ? "task" : "queue"),
 });
 byId("show-keys").addEventListener("click", showKeys);

@@ -1,8 +1,9 @@
-// What keeps or lifts a tier, segments and predictions: the server takes a moment for them, so they come later.
+// What keeps or lifts a tier, segments, predictions, and what can't be told: the server takes a moment for them, so they come later.
 
 import { customer, known } from "./api.js";
 import { h } from "./dom.js";
-import { amount, date, either, named, number, share, t, tn } from "./texts.js";
+import { ruleName } from "./evidence.js";
+import { about, amount, date, either, few, named, number, share, t, tn } from "./texts.js";
 import { tierName } from "./tiers.js";
 
 const BELOW = "/outlook";
@@ -10,14 +11,18 @@ const ANY_MINOR = 1; // the smallest amount that is tried
 const FINDINGS = ["four_way", "eight_way", "value", "stage", "sales_status", "repurchase", "repurchase_predicted", "satisfaction", "loyalty", "relationship"];
 const ATTRIBUTES = ["age_band", "sex", "occupation", "region", "channel", "category", "brand", "price_band"];
 
-/** Return two sections: filled with what is known at once, then with what is so now. */
+/** Return four sections: filled with what is known at once, then with what is so now. */
 export function outlook(id) {
   const above = h("section", { class: "outlook" });
   const chips = h("section", { class: "segments" });
+  const expected = h("section", { class: "expected", hidden: true });
+  const unknown = h("section", { class: "unjudged", hidden: true });
   const say = (...lines) => above.replaceChildren(h("h3", {}, t("outlook.title")), ...lines);
   const put = (view) => {
     say(...advice(view));
     chips.replaceChildren(...segments(view));
+    fill(expected, predicted(view.predictions));
+    fill(unknown, unjudged(view.rules));
   };
   const before = known(id, BELOW);
   if (before) put(before);
@@ -25,7 +30,12 @@ export function outlook(id) {
   customer(id, BELOW)
     .then((view) => view !== before && put(view))
     .catch((problem) => before || say(h("p", { class: "quiet" }, problem.message)));
-  return [above, chips];
+  return [above, chips, expected, unknown];
+}
+
+function fill(section, children) {
+  section.replaceChildren(...children);
+  section.hidden = !children.length;
 }
 
 const capital = (text) => text.replace(/^./, (first) => first.toUpperCase());
@@ -68,13 +78,14 @@ function clears(clearing) {
 }
 
 function segments(view) {
-  const list = [...findings(view.segments), ...predicted(view.predictions)];
+  const list = findings(view.segments);
   const why = h("details", { class: "why" }, h("summary", { "aria-label": t("why.of", { what: t("segments.title") }) }, t("why")));
   const reasons = () => h("dl", { class: "reasons" }, list.filter((one) => one.because?.length).map((one) => h("div", {}, h("dt", {}, one.value ? `${one.label}: ${one.value}` : one.label), one.because.map((line) => h("dd", {}, line)))));
   why.addEventListener("toggle", () => why.append(reasons()), { once: true });
-  const chip = ({ label, value }) => h("li", {}, h("span", {}, label), value);
   return [h("h3", {}, t("segments.title")), h("ul", { class: "chips" }, list.filter((one) => one.value).map(chip)), why];
 }
+
+const chip = ({ label, value }) => h("li", {}, h("span", {}, label), value);
 
 function findings(all) {
   const told = FINDINGS.filter((name) => all[name]).map((name) => {
@@ -89,13 +100,29 @@ function findings(all) {
   return told;
 }
 
+/** Return what the model expects: no more digits than a forecast has. */
 function predicted(found) {
   if (!found) return [];
+  const usable = found.fit === "usable";
   const told = [
-    { label: t("predicted.alive"), value: found.fit === "usable" ? share(found.alive) : t("predicted.degenerate") },
+    { label: t("predicted.alive"), value: usable ? share(found.alive) : t("predicted.degenerate") },
     { label: t("predicted.buys", { days: tn("time.days", found.within_days) }), value: share(1 - found.no_purchase) },
-    { label: t("predicted.purchases"), value: number(Math.round(10 * found.expected_purchases) / 10) },
+    { label: t("predicted.purchases"), value: few(found.expected_purchases) },
   ];
-  if (found.value_minor !== null) told.push({ label: t("predicted.value"), value: amount(found.value_minor) });
-  return told;
+  if (found.value_minor !== null) told.push({ label: t("predicted.value"), value: about(found.value_minor) });
+  const by = t(usable ? "predicted.by" : "predicted.by_degenerate", { model: named(`model.${found.model}`, found.model) });
+  return [h("h3", {}, t("predicted.title")), h("ul", { class: "chips" }, told.map(chip)), h("p", { class: "quiet" }, by)];
+}
+
+/** Return the rules that can't judge this customer yet, with what they have and what they would need. */
+function unjudged(rules) {
+  const list = rules.filter((one) => one.too_little);
+  if (!list.length) return [];
+  const line = (one) => h("li", {}, h("strong", {}, ruleName(one.rule)), tooLittle(one.too_little).map((said) => h("p", {}, said)));
+  return [h("h3", {}, t("unjudged.title")), h("p", { class: "quiet" }, tn("unjudged.lead", list.length)), h("ul", {}, list.map(line))];
+}
+
+function tooLittle(found) {
+  const values = { recent: tn("orders", found.recent_orders), days: tn("time.days", found.recent_days), past: number(found.past_orders), past_days: tn("time.days", found.past_days), n: number(found.needed_orders) };
+  return found.past_days ? [t("unjudged.counts", values), t("unjudged.needs", values)] : [t("unjudged.new", values)];
 }

@@ -3,18 +3,21 @@
 import { get, post } from "./api.js";
 import { h } from "./dom.js";
 import { dueBar, paint } from "./due.js";
-import { facts } from "./facts.js";
-import { clock, date, day, has, t } from "./texts.js";
-import { mark, tierName } from "./tiers.js";
+import { taskBody } from "./task-body.js";
+import { clock, date, has, t } from "./texts.js";
+import { Turns } from "./turns.js";
 
 const OUTCOMES = ["reached", "not_reached", "solved", "lost"];
 const draftKey = (id) => `tierstream.note.${id}`;
+const isClaimed = (task) => task.state === "claimed" && task.lease_token !== null;
 
 export class TaskPane {
   #root;
   #on;
-  #busy = false;
-  #claiming = false;
+  #turns;
+  #claims = new Set(); // tasks whose claim was asked for and is not answered yet
+  #chosen = new Map(); // outcomes that wait for such a claim
+  #missed = false; // something changed while a change of ours was under way
   #asked = 0;
   #renewedAt = 0;
   task = null;
@@ -22,14 +25,21 @@ export class TaskPane {
   constructor(root, listeners) {
     this.#root = root;
     this.#on = listeners;
+    this.#turns = new Turns({ refused: (task, problem) => this.#refused(task, problem), idle: () => this.#idle() });
     this.#renderNone();
   }
 
   get holds() {
-    return this.task?.state === "claimed" && this.task.lease_token !== null && Date.parse(this.task.lease_until) > Date.now();
+    return this.task !== null && isClaimed(this.task) && Date.parse(this.task.lease_until) > Date.now();
+  }
+
+  /** Whether the shown task's claim is under way. */
+  get claims() {
+    return this.#claims.has(this.task?.id);
   }
 
   #renderNone() {
+    this.note = this.outcomes = null;
     this.#root.replaceChildren(h("div", { class: "empty" }, h("p", {}, t("task.none")), h("p", { class: "quiet" }, t("task.none_hint"))));
   }
 
@@ -38,7 +48,6 @@ export class TaskPane {
     const mine = ++this.#asked;
     const task = await get(`/v1/tasks/${id}`);
     if (mine !== this.#asked) return null;
-    this.#claiming = false;
     this.#take(task);
     return task;
   }
@@ -46,31 +55,41 @@ export class TaskPane {
   /** Show nothing. */
   clear() {
     this.#asked += 1;
-    this.#claiming = false;
     this.task = null;
     this.#renderNone();
   }
 
-  /** Show a task as it is now; whoever is writing goes on writing. */
+  /** Show a task as it is now; whoever is writing or choosing an outcome goes on. */
   #take(task, problem = "") {
     const same = this.task?.id === task.id;
     const place = same ? this.#root.scrollTop : 0;
-    const caret = same && this.note && document.activeElement === this.note ? this.note.selectionStart : null;
+    const active = same ? document.activeElement : null;
+    const caret = active !== null && active === this.note ? active.selectionStart : null;
+    const outcome = active === null ? -1 : [...(this.outcomes?.children ?? [])].indexOf(active);
     this.task = task;
     this.#render(problem);
     this.#root.querySelector(".task-body").classList.toggle("is-other", !same);
     this.#root.scrollTop = place;
+    if (outcome >= 0) this.outcomes?.children[outcome].focus({ preventScroll: true });
     if (caret === null || !this.note) return;
     this.note.focus({ preventScroll: true });
     this.note.setSelectionRange(caret, caret);
   }
 
+  /** Show the answer to a change, unless the advisor has gone on to another task meanwhile. */
+  #takeIfShown(task) {
+    if (this.task?.id === task.id) this.#take(task);
+  }
+
   /** Read the shown task again after somebody changed it; what is being written stays. */
   async refresh() {
-    if (!this.task || this.#busy) return;
-    const before = this.task;
-    const task = await get(`/v1/tasks/${before.id}`).catch(() => null);
-    if (!task || this.task?.id !== task.id || task.version === this.task.version) return;
+    if (!this.task) return;
+    // A change of ours is under way: its answer may be older than this news, so it is read after it.
+    this.#missed = this.#turns.busy;
+    if (this.#missed) return;
+    const task = await get(`/v1/tasks/${this.task.id}`).catch(() => null);
+    this.#missed = this.#turns.busy;
+    if (this.#missed || !task || this.task?.id !== task.id || task.version <= this.task.version) return;
     this.#take(task);
   }
 
@@ -81,44 +100,16 @@ export class TaskPane {
     this.problem = h("p", { class: "problem", role: "alert" }, problem);
     this.#root.replaceChildren(
       h("nav", { class: "pane-nav" }, h("button", { type: "button", class: "plain", onclick: () => this.#on.back() }, `‹ ${t("task.to_queue")}`), h("button", { type: "button", class: "plain", onclick: () => this.#on.customer() }, `${t("task.to_customer")} ›`)),
-      h(
-        "article",
-        { class: "task-body" },
-        h("p", { class: "eyebrow" }, mark(task.tier, tierName(task.tier)), h("span", {}, task.customer_id), h("span", {}, t(`kind.${task.kind}`)), this.due),
-        h("h2", { class: "task-title" }, task.title),
-        this.bar,
-        h("p", { class: "lead" }, task.why),
-        facts(task),
-        this.#advice(),
-        this.#causes(),
-        this.#notes(),
-      ),
+      taskBody(task, this.bar, this.due),
       h("div", { class: "act" }, this.problem, this.#act()),
     );
     this.tick();
   }
 
-  #advice() {
-    const [first, ...rest] = this.task.advice.split(/(?<=[.!?])\s+(?=\p{Lu})/u);
-    return h("section", { class: "advice" }, h("h3", {}, t("task.advice")), h("p", { class: "advice-first" }, first), rest.length ? h("ul", {}, rest.map((line) => h("li", {}, line))) : null);
-  }
-
-  #causes() {
-    const more = (this.task.causes ?? []).slice(1);
-    if (!more.length) return null;
-    return h("section", { class: "causes" }, h("h3", {}, t("task.causes")), h("ul", {}, more.map((cause) => h("li", { class: cause.ended_by ? "is-over" : "" }, cause.sentence))));
-  }
-
-  #notes() {
-    if (!this.task.notes.length) return null;
-    const line = (note) => h("li", {}, h("p", {}, note.body), h("p", { class: "quiet" }, `${note.author_name}, ${day(note.at)}`));
-    return h("section", { class: "notes" }, h("h3", {}, t("task.notes")), h("ul", {}, this.task.notes.map(line)));
-  }
-
   #act() {
     const { task } = this;
-    this.note = null;
-    if (this.#claiming) return h("div", { class: "act-held" }, this.#noteField(), this.#outcomes());
+    this.note = this.outcomes = null;
+    if (this.claims) return h("div", { class: "act-held" }, this.#noteField(), this.#outcomes());
     if (task.state === "done") return h("p", { class: "ended" }, t("task.done", { outcome: t(`outcome.${task.outcome}`), name: task.closed_by_name }));
     if (task.state === "withdrawn" || task.state === "history") return h("div", {}, h("p", { class: "ended" }, t(has(`closed.${task.closed_by}`) ? `closed.${task.closed_by}` : "closed.other")), this.#keptNote());
     if (task.state === "claimed" && !this.holds) return h("div", {}, h("p", { class: "ended" }, t("queue.held", { name: task.assigned_name })), this.#keptNote());
@@ -143,24 +134,25 @@ export class TaskPane {
         if (this.note.value) localStorage.setItem(key, this.note.value);
         else localStorage.removeItem(key);
         saved.textContent = this.note.value ? t("task.note_draft") : "";
-        add.disabled = this.#claiming || !this.note.value.trim();
+        add.disabled = this.claims || !this.note.value.trim();
         this.#keepLease();
       },
     });
     this.note.value = localStorage.getItem(key) ?? "";
-    const add = h("button", { type: "button", class: "small", disabled: this.#claiming || !this.note.value.trim(), onclick: () => this.addNote() }, t("task.note_add"));
+    const add = h("button", { type: "button", class: "small", disabled: this.claims || !this.note.value.trim(), onclick: () => this.addNote() }, t("task.note_add"));
     return h(
       "div",
       { class: "note" },
-      h("div", { class: "note-head" }, h("label", { for: "note" }, t("task.note_label")), h("span", { class: "quiet lease" }, this.#claiming ? t("task.claiming") : t("task.yours_until", { time: clock(this.task.lease_until) }))),
+      h("div", { class: "note-head" }, h("label", { for: "note" }, t("task.note_label")), h("span", { class: "quiet lease" }, this.claims ? t("task.claiming") : t("task.yours_until", { time: clock(this.task.lease_until) }))),
       this.note,
-      h("div", { class: "note-foot" }, add, saved, h("button", { type: "button", class: "plain small", disabled: this.#claiming, onclick: () => this.release() }, t("task.release"))),
+      h("div", { class: "note-foot" }, add, saved, h("button", { type: "button", class: "plain small", disabled: this.claims, onclick: () => this.release() }, t("task.release"))),
     );
   }
 
   #outcomes() {
-    const next = (outcome) => (has(`next.${this.task.playbook}.${outcome}`) ? t(`next.${this.task.playbook}.${outcome}`) : t(`next.other.${outcome}`));
-    const button = (outcome, place) => h("button", { type: "button", class: "outcome", disabled: this.#claiming, "aria-keyshortcuts": String(place + 1), onclick: () => this.complete(outcome) }, h("span", { class: "outcome-name" }, t(`outcome.${outcome}`), h("kbd", {}, String(place + 1))), h("span", { class: "outcome-next" }, next(outcome)));
+    const chosen = this.claims ? this.#chosen.get(this.task.id) : undefined;
+    const next = (outcome) => (outcome === chosen ? t("task.chosen") : has(`next.${this.task.playbook}.${outcome}`) ? t(`next.${this.task.playbook}.${outcome}`) : t(`next.other.${outcome}`));
+    const button = (outcome, place) => h("button", { type: "button", class: outcome === chosen ? "outcome is-chosen" : "outcome", "aria-keyshortcuts": String(place + 1), onclick: () => this.complete(outcome) }, h("span", { class: "outcome-name" }, t(`outcome.${outcome}`), h("kbd", {}, String(place + 1))), h("span", { class: "outcome-next" }, next(outcome)));
     this.outcomes = h("div", { class: "outcomes", role: "group", "aria-labelledby": "how" }, OUTCOMES.map(button));
     return h("div", {}, h("h3", { id: "how" }, t("task.how_did_it_go")), this.outcomes);
   }
@@ -173,27 +165,26 @@ export class TaskPane {
 
   /** Complete by the number of an outcome. */
   completeByNumber(place) {
-    if (this.holds && OUTCOMES[place - 1]) this.complete(OUTCOMES[place - 1]);
+    if (OUTCOMES[place - 1]) this.complete(OUTCOMES[place - 1]);
   }
 
   async claim() {
     const live = this.task?.state === "open" || this.task?.state === "claimed";
-    if (!live || this.holds || this.#busy) return;
-    // The note is there before the answer is: what a fast hand types next belongs into it.
-    this.#claiming = true;
+    if (!live || this.holds || this.claims) return;
+    // The note and the outcomes are there before the answer is: what a fast hand does next is kept for it.
+    this.#claims.add(this.task.id);
     this.#take(this.task);
     this.note.focus({ preventScroll: true });
-    await this.#change(async ({ id }) => {
+    await this.#turns.ask(this.task, "claim", async ({ id }) => {
       const claim = await post(`/v1/tasks/${id}/claim`);
-      this.#claiming = false;
-      if (this.task?.id === id) this.#taken(claim);
+      this.#claims.delete(id);
+      this.#takeIfShown(claim.task);
+      this.#claimed(claim);
+      return claim.task;
     });
   }
 
-  /** Take over a claim that was just made. */
-  #taken(claim) {
-    this.#take(claim.task);
-    this.note?.focus({ preventScroll: true });
+  #claimed(claim) {
     this.#on.status(t("status.claimed", { time: clock(claim.lease_until) }));
   }
 
@@ -201,54 +192,77 @@ export class TaskPane {
   async takeNext() {
     this.#asked += 1;
     const claim = await post("/v1/tasks/next");
-    this.#taken(claim);
+    this.#take(claim.task);
+    this.note?.focus({ preventScroll: true });
+    this.#claimed(claim);
     return claim.task;
   }
 
   async addNote() {
-    const body = this.note.value.trim();
-    if (!body) return;
-    await this.#change(async ({ id, lease_token }) => {
-      await post(`/v1/tasks/${id}/note`, { lease_token, body });
-      localStorage.removeItem(draftKey(id));
-      this.#take(await get(`/v1/tasks/${id}`));
-      this.note?.focus({ preventScroll: true });
+    await this.#turns.ask(this.task, "note", async (task) => {
+      const body = this.#draft(task.id);
+      if (!body || !isClaimed(task)) return task;
+      await post(`/v1/tasks/${task.id}/note`, { lease_token: task.lease_token, body });
+      localStorage.removeItem(draftKey(task.id));
+      const noted = await get(`/v1/tasks/${task.id}`);
+      this.#takeIfShown(noted);
+      if (this.task?.id === task.id) this.note?.focus({ preventScroll: true });
       this.#on.status(t("status.noted"));
+      return noted;
     });
   }
 
   async release() {
-    await this.#change(async ({ id, lease_token }) => {
-      this.#take(await post(`/v1/tasks/${id}/release`, { lease_token }));
+    await this.#turns.ask(this.task, "end", async (task) => {
+      if (!isClaimed(task)) return task;
+      const released = await post(`/v1/tasks/${task.id}/release`, { lease_token: task.lease_token });
+      this.#takeIfShown(released);
       this.#on.status(t("status.released"));
+      return released;
     });
   }
 
+  /** Complete the shown task, at once or as soon as its claim is there. */
   async complete(outcome) {
-    await this.#change(async ({ id, lease_token }) => {
-      const note = this.note?.value.trim() || null;
-      const task = await post(`/v1/tasks/${id}/complete`, { lease_token, outcome, note });
+    if (!this.outcomes) return;
+    if (this.claims) this.#choose(outcome);
+    await this.#turns.ask(this.task, "end", async (task) => {
+      const { id, lease_token } = task;
+      this.#chosen.delete(id);
+      if (!isClaimed(task)) return task; // done by the press before
+      const done = await post(`/v1/tasks/${id}/complete`, { lease_token, outcome, note: this.#draft(id) });
       localStorage.removeItem(draftKey(id));
-      this.#take(task);
+      this.#takeIfShown(done);
       this.#on.status(t("status.done", { outcome: t(`outcome.${outcome}`) }));
-      this.#on.done(task);
+      this.#on.done(done);
+      return done;
     });
   }
 
-  /** Do one change at a time; a refusal is said in words, the task is read again, the note stays. */
-  async #change(work) {
-    if (this.#busy) return;
-    this.#busy = true;
-    const { id } = this.task;
-    try {
-      await work(this.task);
-    } catch (problem) {
-      this.#claiming = false;
-      const now = problem.status === 409 || problem.status === 404 ? await get(`/v1/tasks/${id}`).catch(() => null) : null;
-      if (this.task?.id === id) this.#take(now ?? this.task, problem.message);
-    } finally {
-      this.#busy = false;
-    }
+  /** Show that an outcome waits for the claim; another press chooses another one. */
+  #choose(outcome) {
+    this.#chosen.set(this.task.id, outcome);
+    this.#take(this.task);
+    this.#on.status(t("status.chosen", { outcome: t(`outcome.${outcome}`) }));
+  }
+
+  /** Return what is written on a task, null for nothing; what is in the field may be newer than what is kept. */
+  #draft(id) {
+    const field = this.task?.id === id ? this.note?.value : undefined;
+    return (field ?? localStorage.getItem(draftKey(id)) ?? "").trim() || null;
+  }
+
+  /** A refusal is said in words, the task is read again, the note stays. */
+  async #refused({ id }, problem) {
+    this.#claims.delete(id);
+    this.#chosen.delete(id);
+    const now = problem.status === 409 || problem.status === 404 ? await get(`/v1/tasks/${id}`).catch(() => null) : null;
+    if (this.task?.id === id) this.#take(now ?? this.task, problem.message);
+    else this.#on.status(problem.message);
+  }
+
+  #idle() {
+    if (this.#missed) this.refresh();
   }
 
   /** While somebody writes, the task stays theirs. */
@@ -272,6 +286,6 @@ export class TaskPane {
     if (live) paint(this.bar, this.due, this.task);
     else this.due.textContent = date(this.task.created_at);
     this.bar.hidden = !live;
-    if (this.note && !this.holds && !this.#busy && !this.#claiming) this.#take(this.task);
+    if (this.note && !this.holds && !this.claims && !this.#turns.busy) this.#take(this.task);
   }
 }

@@ -38,8 +38,12 @@ export function settle(overview) {
 }
 
 export const number = (n) => new Intl.NumberFormat(language).format(n);
-export const share = (n) => (n > 0 && n < 0.005 ? t("share.tiny") : new Intl.NumberFormat(language, { style: "percent" }).format(n));
+export const share = (n) => (n > 0 && n < 0.005 ? t("share.tiny") : n >= 0.995 && n < 1 ? t("share.most") : new Intl.NumberFormat(language, { style: "percent" }).format(n));
+/** Return an expected count to a tenth; what is less is not nothing. */
+export const few = (n) => (n > 0 && n < 0.05 ? t("number.tiny") : number(Math.round(10 * n) / 10));
 export const amount = (minor) => (money ? money.format(minor / money.unit) : number(minor));
+/** Return an expected amount in whole units: its cents would say more than anybody knows. */
+export const about = (minor) => (money ? new Intl.NumberFormat(language, { style: "currency", currency: base.currency, maximumFractionDigits: 0 }).format(minor / money.unit) : number(minor));
 /** Return one or another, in words. */
 export const either = (list) => new Intl.ListFormat(language, { type: "disjunction" }).format(list);
 /** Return minor units of an amount in major ones. */

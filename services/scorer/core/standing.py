@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from schemas.times import from_ms
+from schemas.times import DAY_MS, from_ms
 from services.scorer.core.churn import frequency
 from services.scorer.core.policy import FrequencyRule
 
@@ -17,12 +18,23 @@ if TYPE_CHECKING:
 Word = Literal["warned", "clear", "insufficient history", "not for this tier", "never bought"]
 
 
+class TooLittle(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frequency rule has to compare at this instant, and what it would take."""
+
+    recent_orders: int
+    recent_days: int
+    past_orders: int
+    past_days: int  # of the past as long as it is so far; 0: the first purchase is within the recent days
+    needed_orders: int  # in that past: from here on a fall can be told from chance
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One rule's word on a customer, and the sentence behind it."""
 
     rule: str
     word: Word
     why: str
+    too_little: TooLittle | None = None  # with "insufficient history" only
 
 
 def standings(state: State, policy: Policy) -> tuple[Standing, ...]:
@@ -57,5 +69,24 @@ def _frequency(state: State, rule: FrequencyRule, first_ms: int) -> Standing:
             rule=rule.name,
             word="insufficient history",
             why=f"{counts}: even no order at all would say nothing.",
+            too_little=TooLittle(
+                recent_orders=seen.recent,
+                recent_days=rule.recent_days,
+                past_orders=seen.past,
+                past_days=round(max(0, seen.past_ms) / DAY_MS),
+                needed_orders=_needed(seen, rule),
+            ),
         )
     return Standing(rule=rule.name, word="clear", why=f"{counts}.")
+
+
+def _needed(seen: frequency.Comparison, rule: FrequencyRule) -> int:
+    """Return the fewest past orders with which the rule could judge; more always can as well."""
+
+    def can_judge(past: int) -> bool:
+        return not frequency.is_insufficient(seen._replace(past=past), rule)
+
+    enough = seen.past + 1
+    while not can_judge(enough):
+        enough *= 2
+    return bisect_left(range(enough), 1, lo=seen.past, key=can_judge)
