@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 INTERRUPTED: Final = 130  # as a shell counts what Ctrl-C ended
+WIDE: Final = 200  # characters: a table must not be cut where nobody looks at it
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="write the report into this file, as JSON", dir_okay=False),
@@ -73,7 +74,7 @@ def write_whole(path: Path, content: bytes) -> None:
             raise
 
 
-def say(console: Console, text: str, *, style: str) -> None:
+def say(console: Console, text: str, *, style: str | None = None) -> None:
     """Print a message as it is: no markup, and no line breaks of our own."""
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-_WIDE: Final = 200  # characters; a table must not be cut where nobody looks at it
+from deploy.backtesting.output import WIDE
+
 _EXPLAINED: Final = (
     *("true_warning", "lost", "recall", "lead_days", "recall_of_silences", "base_rate", "flap"),
 )
@@ -27,7 +28,7 @@ def print_tables(report: dict[str, Any], console: Console) -> None:
         console.print(f"dead letters: {refused}", highlight=False, soft_wrap=True)
     for table in (_tiers(report), _shown(report), _flaps(report["flaps"]), _rules(report)):
         console.print()
-        console.print(table, width=None if console.is_terminal else _WIDE)
+        console.print(table, width=None if console.is_terminal else WIDE)
     console.print()
     for name in _EXPLAINED:
         said = f"[dim]{name.replace('_', ' ')}: {report['definitions'][name]}[/]"
