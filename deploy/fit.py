@@ -47,15 +47,15 @@ def fit(
     ] = None,
 ) -> None:
     """Fit when and for how much customers buy again, and say whether the fit may be trusted."""
-    if picture is not None and until is None:
-        raise typer.BadParameter("--picture shows what was held out: give --until as well")
-    for option, path in (("--json", json_), ("--picture", picture), ("--policy-section", policy_section)):
-        check_writable(option, path)
-    by = chosen(policy, currency, time_zone).policy
-    from deploy.fitting import run  # noqa: PLC0415 -- scipy takes a second that other commands don't need
-
     told, console = Console(stderr=True), Console()
     with interruptible(told):
+        if picture is not None and until is None:
+            raise typer.BadParameter("--picture shows what was held out: give --until as well")
+        for option, path in (("--json", json_), ("--picture", picture), ("--policy-section", policy_section)):
+            check_writable(option, path)
+        by = chosen(policy, currency, time_zone).policy
+        from deploy.fitting import run  # noqa: PLC0415 -- scipy takes a second that other commands don't need
+
         try:
             report = run.fit(
                 events=events or [],

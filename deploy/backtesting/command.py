@@ -57,10 +57,10 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
     ] = CHURN_DAYS,
 ) -> None:
     """Replay event files through the scorer's core alone: tier sizes, flaps, and how right warnings were."""
-    check_writable("--json", json_)
-    by = chosen(policy, currency, time_zone).policy
     told = Console(stderr=True)
     with interruptible(told):
+        check_writable("--json", json_)
+        by = chosen(policy, currency, time_zone).policy
         try:
             report = backtest_files(events, by, told, processes=processes, churn_days=churn_days)
             if json_ is not None:
@@ -71,7 +71,7 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
         except OSError as error:
             say(told, f"tierstream: {error}; is there room, and may the files be read?", style="red")
             raise typer.Exit(1) from None
-    print_tables(report, Console())
+    print_tables(report, Console())  # last, since whoever reads may leave
 
 
 def backtest_files(

@@ -113,7 +113,8 @@ def test_the_highest_revision_of_a_purchase_counts_whatever_came_first() -> None
     once = corrected(mistaken, 1, at_ms=at(8), occurred_at=from_ms(at(6)), amount_minor=700)
     twice = corrected(mistaken, 2, at_ms=at(7), occurred_at=from_ms(at(4)), amount_minor=900)
 
-    for events in permutations([*bought, once, twice]):
+    everything: list[PurchaseRecorded | PurchaseCorrected] = [*bought, once, twice]
+    for events in permutations(everything):
         customer = only(*events, until_ms=at(20))
         assert (customer.repeat_days, customer.last_age_days, customer.mean_minor) == (1, 4, 900.0)
     assert only(*bought, once).mean_minor == 700.0
@@ -125,7 +126,7 @@ def test_the_calibration_believes_a_purchase_until_it_is_corrected() -> None:
     """A correction of day 30 is not known on day 20; the days after it are counted as they really were."""
     before, after = sale(at(5)), sale(at(25))
     mistakes = [corrected(before, 1, at_ms=at(30)), corrected(after, 1, at_ms=at(30))]
-    events = [sale(at(0)), before, after, sale(at(40)), *mistakes]
+    events: list[PurchaseRecorded | PurchaseCorrected] = [sale(at(0)), before, after, sale(at(40)), *mistakes]
 
     then, in_the_end = only(*events, until_ms=at(20)), only(*events)
 
@@ -136,7 +137,7 @@ def test_the_calibration_believes_a_purchase_until_it_is_corrected() -> None:
 def test_corrections_that_the_scorer_refuses_are_left_out_and_named() -> None:
     """One without a rate, one that repeats a revision otherwise, one of a purchase long forgotten."""
     twice, foreign, old = sale(at(1)), sale(at(2)), sale(at(3))
-    events = [
+    events: list[PurchaseRecorded | PurchaseCorrected] = [
         *(sale(at(0), 500), twice, foreign, old),
         corrected(twice, 1, at_ms=at(4), amount_minor=700),
         corrected(twice, 1, at_ms=at(5), amount_minor=800),
