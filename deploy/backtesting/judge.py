@@ -87,8 +87,8 @@ class _Life:
     revisions: tuple[Revision, ...] = ()  # corrections that ``bought`` has taken in
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield each purchase with the next one; after the last comes ``NEVER_MS``."""
-        return pairwise((*self.bought, NEVER_MS))
+        """Yield each purchase with the next one; before the first is -1, after the last ``NEVER_MS``."""
+        return pairwise((-1, *self.bought, NEVER_MS))
 
     def spells(self) -> Iterator[tuple[int, int]]:
         """Yield the times of being active, each with its end."""
@@ -140,10 +140,11 @@ class Judge:
             if at_ms + self._horizon_ms <= self._end_ms:
                 counts.judged += 1
                 counts.true += self._is_silent(at_ms, self._horizon_ms, next_ms)
-            spoken[place - 1].append((at_ms, rule))
+            spoken[place].append((at_ms, rule))
         spells = list(life.spells())
         for place, (bought_ms, next_ms) in enumerate(life.gaps()):
-            self._weigh(bought_ms, spoken.get(place, []), next_ms)
+            if place:
+                self._weigh(bought_ms, spoken.get(place, []), next_ms)
             for from_ms, until_ms in spells:
                 self._count_days(max(bought_ms, from_ms), until_ms, next_ms)
 
@@ -178,11 +179,15 @@ class Judge:
 
 
 def _note(life: _Life, effect: Effect) -> None:
-    """Keep a warning once, also when it stands again after a correction; one that never was is none."""
+    """Keep a warning once, also when it stands again after a correction; one that never was is none.
+
+    One that was retracted and turns out to have been, but is over, is only cleared and not raised again.
+    """
     if isinstance(effect, ChurnWarned):
         life.warnings.add((to_ms(effect.occurred_at), effect.rule))
-    elif isinstance(effect, ChurnCleared) and effect.cause == EpisodeEnd.RETRACTED:
-        life.warnings.discard((to_ms(effect.started_at), effect.rule))
+    elif isinstance(effect, ChurnCleared):
+        change = life.warnings.discard if effect.cause == EpisodeEnd.RETRACTED else life.warnings.add
+        change((to_ms(effect.started_at), str(effect.rule)))
 
 
 def _correct(life: _Life, state: State) -> None:
