@@ -10,16 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.backtesting.report import Run, print_tables, to_json
+from deploy.backtesting.bars import bar
+from deploy.backtesting.output import EventFiles, JsonFile, check_writable, interruptible, say, write_whole
+from deploy.backtesting.reading import Opened, opened, read
+from deploy.backtesting.report import Run, to_json
 from deploy.backtesting.stretches import Dealer
+from deploy.backtesting.tables import print_tables
 from deploy.backtesting.tally import Seen, Tally
+from deploy.backtesting.variants import ranks_alone, without_hysteresis
 from deploy.history import History
-from deploy.local.session import load
 from deploy.policy_commands import Currency, TimeZone, chosen
 from deploy.products.checks import loadable
 from deploy.replay import Plan
@@ -40,20 +42,13 @@ class NobodyScoredError(ValueError):
 
 
 def backtest(  # noqa: PLR0917 -- typer reads a command's options from its parameters
-    events: Annotated[
-        list[Path],
-        typer.Option(
-            help="a file of events, JSON Lines in the wire form; may be repeated", exists=True, dir_okay=False
-        ),
-    ],
+    events: Annotated[list[Path], EventFiles],
     policy: Annotated[
         str, typer.Option(help="a YAML file, or a template; retail has every rule that needs no fit")
     ] = "retail",
     currency: Currency = None,
     time_zone: TimeZone = None,
-    json_: Annotated[
-        Path | None, typer.Option("--json", help="write the figures here", dir_okay=False)
-    ] = None,
+    json_: JsonFile = None,
     processes: Annotated[
         int | None, typer.Option(min=1, max=256, help="default: every core, one for a small history")
     ] = None,
@@ -62,20 +57,21 @@ def backtest(  # noqa: PLR0917 -- typer reads a command's options from its param
     ] = CHURN_DAYS,
 ) -> None:
     """Replay event files through the scorer's core alone: tier sizes, flaps, and how right warnings were."""
-    if json_ is not None and not json_.absolute().parent.is_dir():
-        raise typer.BadParameter(f"--json: there is no folder {json_.absolute().parent}; make it first")
-    by = chosen(policy, currency, time_zone).policy
-    console = Console(stderr=True)
-    try:
-        report = backtest_files(
-            events, by, console, processes=processes or usual_processes(events), churn_days=churn_days
-        )
-    except (NobodyScoredError, ProcessLostError) as error:
-        console.print(f"tierstream: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    print_tables(report, Console())
-    if json_ is not None:
-        json_.write_text(json.dumps(report, indent=2) + "\n")
+    told = Console(stderr=True)
+    with interruptible(told):
+        check_writable("--json", json_)
+        by = chosen(policy, currency, time_zone).policy
+        try:
+            report = backtest_files(events, by, told, processes=processes, churn_days=churn_days)
+            if json_ is not None:
+                write_whole(json_, json.dumps(report, indent=2, allow_nan=False).encode() + b"\n")
+        except (NobodyScoredError, ProcessLostError) as error:
+            say(told, f"tierstream: {error}", style="red")
+            raise typer.Exit(1) from None
+        except OSError as error:
+            say(told, f"tierstream: {error}; is there room, and may the files be read?", style="red")
+            raise typer.Exit(1) from None
+    print_tables(report, Console())  # last, since whoever reads may leave
 
 
 def backtest_files(
@@ -83,23 +79,29 @@ def backtest_files(
     policy: Policy,
     console: Console,
     *,
-    processes: int,
+    processes: int | None,
     churn_days: int = CHURN_DAYS,
 ) -> dict[str, Any]:
-    """Return the report of event files under a policy; shows bars on ``console``.
+    """Return the report of event files under a policy; shows bars and bad lines on ``console``.
 
     Raises:
-        MalformedError: a line is no event; it names file, line and remedy.
+        MalformedError: there is no event in them, or one is damaged.
         NobodyScoredError: no purchase counts, so there is nothing to report.
         ProcessLostError: a process was killed or hangs.
     """
     started = time.monotonic()
     wall_ms = time.time_ns() // 1_000_000
-    history = load(list(paths), processes, console)
+    files = opened(paths)
+    processes = processes or usual_processes(files)
+    with bar(console, "reading") as show:
+        history, bad = read(files, partitions=processes, progress=show)
+    for line in bad.lines():
+        say(console, line, style="yellow")
     dealer = Dealer(history, Plan(policy.zone), wall_ms)
     last_ms = history.last_ms(not_after_ms=wall_ms + FUTURE_MS_MAX)
     make_tally = partial(Tally, end_ms=last_ms, horizon_ms=churn_days * DAY_MS)
-    outcome = _replayed(dealer, (policy, without_hysteresis(policy)), make_tally, last_ms, console)
+    policies = policy, ranks_alone(without_hysteresis(policy))
+    outcome = _replayed(dealer, policies, make_tally, last_ms, console)
     if dealer.dated_ahead:
         outcome.counts.refused["TIME"] += dealer.dated_ahead
     seen = together(outcome.watched)
@@ -113,6 +115,7 @@ def backtest_files(
         churn_days=churn_days,
         processes=processes,
         seconds=time.monotonic() - started,
+        bad_lines=bad.to_json(),
     )
     return to_json(run, outcome.counts, seen)
 
@@ -124,15 +127,9 @@ def _nobody(counts: Counts, policy: Policy) -> str:
     return "\n".join([head, *refused]) if refused else f"{head}: give events of purchases"
 
 
-def without_hysteresis(policy: Policy) -> Policy:
-    """Return the policy with no margin and no dwell: every customer in the tier of the plain cut."""
-    ladder = msgspec.structs.replace(policy.tiers, margin_percent=0, dwell_days=0, soft_landing=False)
-    return msgspec.structs.replace(policy, tiers=ladder)
-
-
-def usual_processes(paths: Sequence[Path]) -> int:
+def usual_processes(files: Sequence[Opened]) -> int:
     """Return one for each core, or one alone for a small history."""
-    if sum(path.stat().st_size for path in paths) <= ALONE_BYTES_MAX:
+    if sum(file.size for file in files) <= ALONE_BYTES_MAX:
         return 1
     usable = getattr(os, "sched_getaffinity", None)  # Linux: a container may have fewer than the machine
     return len(usable(0)) if usable is not None else os.cpu_count() or 1
@@ -155,33 +152,20 @@ def _replayed(
 ) -> Outcome:
     history: History = dealer.history
     first_ms = history.first_ms()
-    with _bar(console) as bar:
-        task = bar.add_task("replaying", total=max(1, last_ms - first_ms), what="")
+    listed = loadable(history.listed, wall_ms=dealer.wall_ms)
+    products = {sku: product_of(one) for sku, one in listed.items()}
+    with bar(console, "replaying") as show:
 
-        def show(at_ms: int) -> None:
-            bar.update(task, completed=at_ms - first_ms, what=f"{from_ms(at_ms):%-d %B %Y}")
+        def progress(at_ms: int) -> None:
+            show(at_ms - first_ms, max(1, last_ms - first_ms), f"{from_ms(at_ms):%-d %B %Y}")
 
-        listed = loadable(history.listed, wall_ms=dealer.wall_ms)
-        products = {sku: product_of(one) for sku, one in listed.items()}
         if history.partitions == 1:
-            return replay(dealer.stretches(), policies, make_tally(), products=products, progress=show)
+            return replay(dealer.stretches(), policies, make_tally(), products=products, progress=progress)
         return replay_in_processes(
             dealer.stretches(),
             policies,
             make_tally,
             processes=history.partitions,
             products=products,
-            progress=show,
+            progress=progress,
         )
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[what]}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=not console.is_terminal,
-    )

@@ -1,7 +1,8 @@
 """Whether warnings came true: each against the silence that followed it, and each silence against its warnings.
 
-One yardstick for every rule, with H = 90 days unless told otherwise. A purchase is a sale; E is the end of
-the history, which is the end of everybody's observation.
+One yardstick for every rule, with H = 90 days unless told otherwise. A purchase is a sale, as its highest
+revision has it in the end; E is the end of the history, which is the end of everybody's observation. A
+warning is an episode (customer, rule, start): it counts once, and not at all when it was retracted.
 
 - A warning at w is **true** when no purchase follows in (w, w + H]. When w + H is later than E it
   is *censored*, and left out even if a purchase came: else only the false ones of the last days would stay.
@@ -23,13 +24,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from schemas.events import ChurnCleared, ChurnWarned
+from schemas.tiers import EpisodeEnd
 from schemas.times import to_ms
+from services.scorer.core import facts
 from services.scorer.core.draft import Effect, Step
-
-_RETRACTED = "retracted"
+from services.scorer.core.state import NEVER_MS, Revision, State
 
 
 @dataclass(slots=True)
@@ -74,22 +78,31 @@ class Judgement:
 
 
 @dataclass(slots=True)
-class _Gap:
-    """The time since a customer's latest purchase."""
+class _Life:
+    """What was seen of one customer."""
 
-    bought_ms: int | None = None
-    left_ms: int | None = None  # when the customer ceased to be active
-    warnings: list[tuple[int, str]] = field(default_factory=list)  # (time, rule)
+    bought: array[int] = field(default_factory=lambda: array("q"))  # ascending, each instant once
+    active: array[int] = field(default_factory=lambda: array("q"))  # became so, ceased to be so, and again
+    warnings: set[tuple[int, str]] = field(default_factory=set)  # (start, rule), without the retracted
+    revisions: tuple[Revision, ...] = ()  # corrections that ``bought`` has taken in
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield each purchase with the next one; before the first is -1, after the last ``NEVER_MS``."""
+        return pairwise((-1, *self.bought, NEVER_MS))
+
+    def spells(self) -> Iterator[tuple[int, int]]:
+        """Yield the times of being active, each with its end."""
+        return zip(self.active[::2], (*self.active[1::2], NEVER_MS), strict=False)
 
 
 class Judge:
-    """Follows every customer from purchase to purchase; needs to know where the history ends."""
+    """Follows every customer, and judges at the end: a correction may show later that nothing was bought."""
 
     def __init__(self, *, end_ms: int, horizon_ms: int) -> None:
         """Start with nobody."""
         self._end_ms = end_ms
         self._horizon_ms = horizon_ms
-        self._gaps: defaultdict[int, _Gap] = defaultdict(_Gap)
+        self._lives: defaultdict[int, _Life] = defaultdict(_Life)
         self._midnights: list[int] = []
         self._found = Judgement()
 
@@ -99,57 +112,47 @@ class Judge:
 
     def stepped(self, who: int, step: Step, now_ms: int) -> None:
         """Look at a step; steps of one customer come in order of time."""
-        gap = self._gaps[who]
+        life, state = self._lives[who], step.state
         for effect in step.effects:
-            self._note(gap, effect)
-        bought_ms = step.state.last_purchase_ms
-        if bought_ms is not None and bought_ms != gap.bought_ms:
-            if gap.bought_ms is None or bought_ms > gap.bought_ms:
-                self._close(gap, bought_ms)
-            gap.bought_ms, gap.left_ms = bought_ms, None
-        elif step.moved[0] is not None and step.moved[1] is None:
-            gap.left_ms = now_ms
-        elif step.moved[0] is None and step.moved[1] is not None:
-            gap.left_ms = None
+            _note(life, effect)
+        last_ms = state.last_purchase_ms
+        if state.revisions != life.revisions:
+            _correct(life, state)
+        elif last_ms is not None and (not life.bought or last_ms > life.bought[-1]):
+            life.bought.append(last_ms)
+        if (step.moved[0] is None) != (step.moved[1] is None):
+            life.active.append(now_ms)
 
     def result(self) -> Judgement:
         """Return what was found; the replay is over."""
-        for gap in self._gaps.values():
-            self._close(gap, None)
-        self._gaps.clear()
+        while self._lives:
+            _, life = self._lives.popitem()
+            self._judge(life)
         return self._found
 
-    def _note(self, gap: _Gap, effect: Effect) -> None:
-        if isinstance(effect, ChurnWarned):
-            gap.warnings.append((to_ms(effect.occurred_at), effect.rule))
-        elif isinstance(effect, ChurnCleared) and effect.cause == _RETRACTED:
-            warned = (to_ms(effect.started_at), str(effect.rule))
-            if warned in gap.warnings:  # else of an earlier gap, and counted as people saw it
-                gap.warnings.remove(warned)
-
-    def _close(self, gap: _Gap, next_ms: int | None) -> None:
-        """Judge what lies before the next purchase; None when none came."""
-        if next_ms is None:
-            here, gap.warnings = gap.warnings, []
-        else:
-            here = [one for one in gap.warnings if one[0] < next_ms]
-            gap.warnings = [one for one in gap.warnings if one[0] >= next_ms]
-        for at_ms, rule in here:
+    def _judge(self, life: _Life) -> None:
+        spoken: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)  # by the purchase before it
+        for at_ms, rule in life.warnings:
+            place = bisect_right(life.bought, at_ms)
+            next_ms = life.bought[place] if place < len(life.bought) else NEVER_MS
             counts = self._found.rules[rule]
             counts.warnings += 1
             if at_ms + self._horizon_ms <= self._end_ms:
                 counts.judged += 1
                 counts.true += self._is_silent(at_ms, self._horizon_ms, next_ms)
-        if gap.bought_ms is not None:
-            self._weigh(gap.bought_ms, here, next_ms)
-            self._count_days(gap.bought_ms, gap.left_ms, next_ms)
+            spoken[place].append((at_ms, rule))
+        spells = list(life.spells())
+        for place, (bought_ms, next_ms) in enumerate(life.gaps()):
+            if place:
+                self._weigh(bought_ms, spoken.get(place, []), next_ms)
+            for from_ms, until_ms in spells:
+                self._count_days(max(bought_ms, from_ms), until_ms, next_ms)
 
-    def _is_silent(self, from_ms: int, length_ms: int, next_ms: int | None) -> bool:
+    def _is_silent(self, from_ms: int, length_ms: int, next_ms: int) -> bool:
         """Whether it was seen that nothing was bought in (from, from + length]."""
-        until_ms = from_ms + length_ms
-        return until_ms <= self._end_ms and (next_ms is None or next_ms > until_ms)
+        return from_ms + length_ms <= self._end_ms and next_ms > from_ms + length_ms
 
-    def _weigh(self, bought_ms: int, warnings: list[tuple[int, str]], next_ms: int | None) -> None:
+    def _weigh(self, bought_ms: int, warnings: list[tuple[int, str]], next_ms: int) -> None:
         """Hold a silence that was long enough against the rules that spoke."""
         first: dict[str, int] = {}
         for at_ms, rule in warnings:
@@ -162,17 +165,35 @@ class Judge:
             self._found.lost += 1
             lost_ms = bought_ms + 2 * self._horizon_ms
             for rule, at_ms in first.items():
-                if at_ms <= lost_ms:
+                if bought_ms < at_ms <= lost_ms:
                     self._found.rules[rule].lost_warned += 1
                     self._found.rules[rule].leads_ms.append(lost_ms - at_ms)
 
-    def _count_days(self, bought_ms: int, left_ms: int | None, next_ms: int | None) -> None:
-        """Count the midnights of this gap at which the customer was active, and the silent ones of them."""
-        until_ms = min(self._end_ms - self._horizon_ms, self._end_ms if next_ms is None else next_ms)
-        if left_ms is not None:
-            until_ms = min(until_ms, left_ms - 1)
-        first, last = bisect_right(self._midnights, bought_ms), bisect_right(self._midnights, until_ms)
+    def _count_days(self, from_ms: int, left_ms: int, next_ms: int) -> None:
+        """Count the midnights of a gap at which the customer was active, and the silent ones of them."""
+        until_ms = min(self._end_ms - self._horizon_ms, next_ms, left_ms - 1)
+        first, last = bisect_right(self._midnights, from_ms), bisect_right(self._midnights, until_ms)
         self._found.days += max(0, last - first)
-        if next_ms is not None:
-            last = min(last, bisect_left(self._midnights, next_ms - self._horizon_ms))
+        last = min(last, bisect_left(self._midnights, next_ms - self._horizon_ms))
         self._found.silent_days += max(0, last - first)
+
+
+def _note(life: _Life, effect: Effect) -> None:
+    """Keep a warning once, also when it stands again after a correction; one that never was is none.
+
+    One that was retracted and turns out to have been, but is over, is only cleared and not raised again.
+    """
+    if isinstance(effect, ChurnWarned):
+        life.warnings.add((to_ms(effect.occurred_at), effect.rule))
+    elif isinstance(effect, ChurnCleared):
+        change = life.warnings.discard if effect.cause == EpisodeEnd.RETRACTED else life.warnings.add
+        change((to_ms(effect.started_at), str(effect.rule)))
+
+
+def _correct(life: _Life, state: State) -> None:
+    """Take over when the remembered purchases were made; the forgotten ones can't be corrected any more."""
+    life.revisions = state.revisions
+    forgotten_ms = state.forgotten_last_ms
+    kept = () if forgotten_ms is None else life.bought[: bisect_right(life.bought, forgotten_ms)]
+    known = (fact.time_ms for fact in facts.every(state.purchases) if fact.is_sale)
+    life.bought = array("q", sorted({*kept, *known}))

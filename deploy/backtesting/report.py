@@ -1,16 +1,35 @@
-"""A backtest's figures as one JSON object, and as tables for people."""
+"""A backtest's figures as one JSON object. A figure that nothing was found for is null, never 0.
+
+All keys are always there. Shares are from 0 to 1, instants RFC 3339 in UTC, and ``definitions`` says in
+words what each figure means.
+
+- ``events``, ``customers``: in the files; with a tier at the end. ``from``, ``to``: first and last event.
+- ``policy`` whole, with ``currency`` and ``time_zone`` in force; ``churn_days``: the yardstick; ``midnights``.
+- ``tiers``: a row for each level of the policy's ladder, the best first and also when nobody reached it, and
+  the ``lapsed``: ``tier``, ``customers`` and ``share`` at the end, ``share_of_active``, ``mean_share``,
+  ``mean_share_of_active``.
+- ``shown``: the tiers as people see them, in the same order: ``tier``, ``customers``, ``share``,
+  ``mean_share``. ``at_risk`` stands there also when the ladder has no such level, and last of all what
+  managers pinned and the ladder does not know.
+- ``flaps``: ``with_hysteresis`` and ``without_hysteresis`` per customer-year, ``reduction``, both counts
+  (``count_with_hysteresis``, ``count_without_hysteresis``), ``customer_days``, ``customer_years``,
+  ``customer_days_that_differ``.
+- ``rules``: a row for each churn rule of the policy, in its order and also when it never warned: ``rule``,
+  ``warnings``, ``judged``, ``censored``, ``true``, ``precision``, ``recall``, ``recall_of_silences``,
+  ``lead_days_median``, ``lead_days_mean``. ``base_rate``, ``lost`` and ``silences`` are of all of them.
+- ``applied``, ``duplicates``, ``not_scored`` (products and anonymous ids), ``dead_letters`` (by reason):
+  what became of the events; ``bad_lines``: lines that are no events: ``count``, ``by_reason``, and the
+  ``first`` of them in words.
+- ``definitions``; ``processes``, ``seconds``, ``events_per_second``: how it was run.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Final
-
-from rich.console import Console
-from rich.table import Table
 
 from deploy.backtesting.flaps import WITHIN_DAYS
 from deploy.backtesting.judge import Judgement, RuleCounts
@@ -35,6 +54,7 @@ class Run:
     churn_days: int
     processes: int
     seconds: float
+    bad_lines: dict[str, Any]
 
 
 def definitions(churn_days: int) -> dict[str, str]:
@@ -61,8 +81,9 @@ def definitions(churn_days: int) -> dict[str, str]:
 
 
 def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
-    """Return the report; keys are stable, a figure that nothing was found for is null."""
-    judgement = seen.judgement
+    """Return the report."""
+    judgement, rules = seen.judgement, [rule.name for rule in run.policy.churn]
+    levels = run.policy.tiers.names
     return {
         "events": run.events,
         "customers": sum(seen.end.shown.values()),
@@ -72,10 +93,10 @@ def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
         "time_zone": run.policy.time_zone,
         "churn_days": run.churn_days,
         "midnights": len(seen.midnights),
-        "tiers": tier_rows(seen),
-        "shown": shown_rows(seen),
+        "tiers": tier_rows(seen, levels),
+        "shown": shown_rows(seen, levels),
         "flaps": flap_figures(seen),
-        "rules": [rule_figures(rule, judgement.rules[rule], judgement) for rule in sorted(judgement.rules)],
+        "rules": [rule_figures(rule, judgement.rules[rule], judgement) for rule in rules],
         "base_rate": _share(judgement.silent_days, judgement.days),
         "lost": judgement.lost,
         "silences": judgement.silences,
@@ -83,6 +104,7 @@ def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
         "duplicates": counts.duplicates,
         "not_scored": counts.not_scored,
         "dead_letters": dict(sorted(counts.refused.items())),
+        "bad_lines": run.bad_lines,
         "definitions": definitions(run.churn_days),
         "policy": run.policy.to_json(),
         "processes": run.processes,
@@ -91,10 +113,10 @@ def to_json(run: Run, counts: Counts, seen: Seen) -> dict[str, Any]:
     }
 
 
-def tier_rows(seen: Seen) -> list[dict[str, Any]]:
-    """Return ranked tiers of the active customers, largest mean first, and the lapsed."""
+def tier_rows(seen: Seen, levels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each level of the ladder, of its active customers, and one for the lapsed."""
     lapsed = Tier.LAPSED.value
-    rows = [_ranked_row(seen, tier) for tier in _by_size(seen, lambda sizes: sizes.ranked)]
+    rows = [_ranked_row(seen, tier) for tier in levels]
     gone = {
         "tier": lapsed,
         "customers": seen.end.shown[lapsed],
@@ -117,8 +139,10 @@ def _ranked_row(seen: Seen, tier: str) -> dict[str, Any]:
     }
 
 
-def shown_rows(seen: Seen) -> list[dict[str, Any]]:
-    """Return the tiers as people see them, largest mean first."""
+def shown_rows(seen: Seen, levels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the tiers as people see them: the ladder's, at risk, lapsed, and whatever else was pinned."""
+    known = [*dict.fromkeys([*levels, Tier.AT_RISK.value, Tier.LAPSED.value])]
+    pinned = {tier for sizes in (*seen.midnights, seen.end) for tier in sizes.shown} - {*known}
     return [
         {
             "tier": tier,
@@ -126,7 +150,7 @@ def shown_rows(seen: Seen) -> list[dict[str, Any]]:
             "share": _share(seen.end.shown[tier], _everybody(seen.end)),
             "mean_share": _mean((one.shown[tier], _everybody(one)) for one in seen.midnights),
         }
-        for tier in _by_size(seen, lambda sizes: sizes.shown)
+        for tier in [*known, *sorted(pinned)]
     ]
 
 
@@ -163,80 +187,6 @@ def rule_figures(rule: str, counts: RuleCounts, judgement: Judgement) -> dict[st
     }
 
 
-def print_tables(report: dict[str, Any], console: Console) -> None:
-    """Print the report for people."""
-    console.print(
-        f"{report['events']:,} events of {report['customers']:,} customers, {report['from'][:10]} to "
-        f"{report['to'][:10]}, in {report['seconds']:.1f} s ({report['events_per_second']:,.0f} events/s, "
-        f"processes: {report['processes']})",
-        highlight=False,
-    )
-    refused = ", ".join(f"{reason} {count:,}" for reason, count in report["dead_letters"].items())
-    if refused:
-        console.print(f"dead letters: {refused}", highlight=False)
-    console.print(_tiers(report), _shown(report), _flaps(report["flaps"]), _rules(report))
-    for name in ("true_warning", "lost", "recall", "lead_days", "recall_of_silences", "base_rate", "flap"):
-        console.print(f"[dim]{name.replace('_', ' ')}: {report['definitions'][name]}[/]", highlight=False)
-
-
-def _tiers(report: dict[str, Any]) -> Table:
-    table = _table("ranked tiers", "at the end", "share", "of active", "mean share", "mean of active")
-    for row in report["tiers"]:
-        shares = ("share", "share_of_active", "mean_share", "mean_share_of_active")
-        table.add_row(row["tier"], f"{row['customers']:,}", *(_percent(row[name]) for name in shares))
-    return table
-
-
-def _shown(report: dict[str, Any]) -> Table:
-    table = _table("tiers shown", "at the end", "share", "mean share")
-    for row in report["shown"]:
-        shares = (_percent(row["share"]), _percent(row["mean_share"]))
-        table.add_row(row["tier"], f"{row['customers']:,}", *shares)
-    return table
-
-
-def _flaps(flaps: dict[str, Any]) -> Table:
-    table = _table("flaps", "with hysteresis", "without", "fewer")
-    table.add_row(
-        "per customer-year",
-        _figure(flaps["with_hysteresis"], "{:.4f}"),
-        _figure(flaps["without_hysteresis"], "{:.4f}"),
-        _percent(flaps["reduction"]),
-    )
-    counts = (flaps["count_with_hysteresis"], flaps["count_without_hysteresis"])
-    table.add_row(f"in {flaps['customer_years']:,.0f} customer-years", *(f"{one:,}" for one in counts), "")
-    table.add_row("customer-days that differ", _percent(flaps["customer_days_that_differ"]), "", "")
-    return table
-
-
-def _rules(report: dict[str, Any]) -> Table:
-    table = _table("rule", "warnings", "judged", "precision", "recall", "lead days", "of silences")
-    for row in report["rules"]:
-        table.add_row(
-            *(row["rule"], f"{row['warnings']:,}", f"{row['judged']:,}"),
-            *(_percent(row["precision"]), _percent(row["recall"])),
-            _figure(row["lead_days_median"], "{:.1f}"),
-            _percent(row["recall_of_silences"]),
-        )
-    table.add_row("[dim]at random[/]", "", "", _percent(report["base_rate"]), "", "", "")
-    return table
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first, no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right")
-    return table
-
-
-def _by_size(seen: Seen, tiers: Callable[[Sizes], Counter[str]]) -> list[str]:
-    total: Counter[str] = Counter()
-    for sizes in [*seen.midnights, seen.end]:
-        total += tiers(sizes)
-    return sorted(total, key=lambda tier: (-total[tier], tier))
-
-
 def _everybody(sizes: Sizes) -> int:
     return sizes.shown.total()
 
@@ -253,11 +203,3 @@ def _mean(parts: Iterable[tuple[int, int]]) -> float | None:
 
 def _days(leads_ms: array[int], mean: Callable[[array[int]], float]) -> float | None:
     return round(mean(leads_ms) / DAY_MS, 3) if leads_ms else None
-
-
-def _percent(share: float | None) -> str:
-    return _figure(share, "{:.1%}")
-
-
-def _figure(value: float | None, how: str) -> str:
-    return "-" if value is None else how.format(value)

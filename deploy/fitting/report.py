@@ -43,6 +43,7 @@ class Report:
     spend: SpendFit
     calibration: Sequence[Bucket]
     left_out: Mapping[str, int]
+    bad_lines: Mapping[str, Any]  # of the files, as a backtest reports them
 
     @property
     def until_day(self) -> date:
@@ -70,6 +71,9 @@ class Report:
             "usable_for_warnings": fit.reason is None,
             "spend": self._spend(),
             "calibration": [msgspec.to_builtins(bucket) for bucket in self.calibration],
+            "policy": self.policy.name,
+            "currency": self.policy.currency,
+            "bad_lines": self.bad_lines,
             "left_out": {why: count for why, count in self.left_out.items() if count},
         }
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.backtesting.bars import bar
+from deploy.backtesting.output import say, write_whole
+from deploy.backtesting.reading import BadLines
 from deploy.fitting.calibration import calibrate
-from deploy.fitting.errors import CanNotFitError
+from deploy.fitting.errors import MisuseError
 from deploy.fitting.parameters import fit_purchases, fit_spend
 from deploy.fitting.purchases import Purchases
 from deploy.fitting.report import Report
@@ -39,24 +39,24 @@ def fit(
 
     Raises:
         CanNotFitError: what is asked for can't be done.
-        MalformedError: a line of a file is no event.
+        MalformedError: there is no event in the files, or one is damaged.
     """
     until_ms = None if until is None else end_of(until, policy)
-    purchases = Purchases(policy, wall_ms=int(time.time() * 1000))
-    with _bar(console, "reading") as progress:
+    purchases, bad = Purchases(policy, wall_ms=int(time.time() * 1000)), BadLines()
+    with bar(console, "reading") as show:
         if events:
-            read_files(events, purchases, progress)
+            bad = read_files(events, purchases, show)
         elif bootstrap is not None:
-            asyncio.run(read_log(bootstrap, purchases, progress))
+            asyncio.run(read_log(bootstrap, purchases, show))
         else:
-            raise CanNotFitError(
-                "nothing to fit: give --events, or --kafka-bootstrap of a running Tierstream"
-            )
+            raise MisuseError("nothing to fit: give --events, or --kafka-bootstrap of a running Tierstream")
+    for line in bad.lines():
+        say(console, line, style="yellow")
     purchases.settle()
     known = sample(purchases, until_ms=until_ms)
     fitted = fit_purchases(known, kind=kind, unit=unit)
-    with _bar(console, "calibrating") as progress:
-        buckets = [] if fitted.model is None else calibrate(known, fitted.model, progress)
+    with bar(console, "calibrating") as show:
+        buckets = [] if fitted.model is None else calibrate(known, fitted.model, show)
     return Report(
         kind=kind,
         unit=unit,
@@ -67,20 +67,22 @@ def fit(
         spend=fit_spend(known),
         calibration=buckets,
         left_out=purchases.left_out,
+        bad_lines=bad.to_json(),
     )
 
 
 def write(report: Report, *, json_to: Path | None, picture: Path | None, section: Path | None) -> list[str]:
-    """Write what was asked for; return a line on each file, or why it was not written."""
+    """Write what was asked for, each file whole or not at all; return a line on each, or why it was not."""
     said = []
     if json_to is not None:
-        json_to.write_text(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n"
+        write_whole(json_to, text.encode())
         said.append(f"report: {json_to}")
     if picture is not None:
         said.append(_draw(report, picture))
     if section is not None:
         if report.purchases.is_storable:
-            section.write_text(report.policy_section(), encoding="utf-8")
+            write_whole(section, report.policy_section().encode())
             said.append(f"policy section: {section}")
         else:
             said.append(f"no policy section was written: {report.purchases.reason}")
@@ -91,7 +93,7 @@ def end_of(until: str, policy: Policy) -> int:
     """Return the last millisecond of the calibration: of a local day, or the instant itself.
 
     Raises:
-        CanNotFitError: it is neither.
+        MisuseError: it is neither.
     """
     try:
         if len(until) == len("2026-01-31"):
@@ -100,9 +102,9 @@ def end_of(until: str, policy: Policy) -> int:
             return to_ms(midnight) - 1
         instant = datetime.fromisoformat(until)
     except (ValueError, OverflowError):
-        raise CanNotFitError(f"--until {until!r} is no time: give 2026-01-31 or {_INSTANT}") from None
+        raise MisuseError(f"--until {until!r} is no time: give 2026-01-31 or {_INSTANT}") from None
     if instant.tzinfo is None:
-        raise CanNotFitError(f"--until {until!r} has no offset: give {_INSTANT}, or a plain date")
+        raise MisuseError(f"--until {until!r} has no offset: give {_INSTANT}, or a plain date")
     return to_ms(instant)
 
 
@@ -117,16 +119,3 @@ def _draw(report: Report, path: Path) -> str:
     title = f"{report.kind}, fitted through {report.until_day}"
     draw(path, report.calibration, title=title, held_out_days=report.sample.held_out_days)
     return f"picture: {path}"
-
-
-@contextmanager
-def _bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -4,7 +4,7 @@ A purchase day is a local day with at least one order that was not wholly return
 earliest sale, as everywhere in Tierstream. A return is taken out of its order's day if the order is known
 and at most ``returns_days`` older; any other return lowers what the customer spent, on no day in
 particular. What lies after the end of the calibration is not known to it: a later return leaves its
-order standing.
+order standing, and a purchase that is corrected later counts as it was believed to be.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.fitting.errors import CanNotFitError
+from deploy.fitting.errors import MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,27 +83,47 @@ def sample(purchases: Purchases, *, until_ms: int | None) -> Sample:
     """Return the customers at ``until_ms``, or at the last purchase when None.
 
     Raises:
-        CanNotFitError: nobody had bought by then.
+        MisuseError: nobody had bought by then.
     """
     policy = purchases.policy
-    instants = [known[-1].at_ms for known in purchases.by_customer.values()]
-    last_ms = max(instants)
+    last_ms = max(one.at_ms for known in purchases.by_customer.values() for one in known if one.stands)
+    knows_all = until_ms is None
     if until_ms is None:
         until_ms = last_ms
     until_day, last_day = policy.local_day(until_ms), policy.local_day(last_ms)
-    found = (_customer(known, until_ms, until_day, policy) for known in purchases.by_customer.values())
+    found = (
+        _customer(known, _known_by(known, None if knows_all else until_ms), until_day, policy)
+        for known in purchases.by_customer.values()
+    )
     customers = [customer for customer in found if customer is not None]
     if not customers:
-        raise CanNotFitError("nobody had bought anything yet by --until: give a later one")
+        raise MisuseError("nobody had bought anything yet by --until: give a later one")
     return Sample(customers, until_ms, max(0, last_day - until_day))
 
 
-def _customer(known: Sequence[Purchase], until_ms: int, until_day: int, policy: Policy) -> Customer | None:
-    """Return what the model needs of one customer, None when it had not bought by ``until_ms``."""
-    spent, astray_minor = _spend_by_day((one for one in known if one.at_ms <= until_ms), policy)
+def _known_by(known: Sequence[Purchase], until_ms: int | None) -> list[Purchase]:
+    """Return the purchases as they were believed to be at an instant, None for what stands in the end."""
+    if until_ms is None:
+        return [one for one in known if one.stands]
+    return [one for one in known if one.at_ms <= until_ms and one.told_ms <= until_ms < one.until_ms]
+
+
+def _customer(
+    known: Sequence[Purchase], then: Sequence[Purchase], until_day: int, policy: Policy
+) -> Customer | None:
+    """Return what the model needs of one customer, None when it had not bought by then.
+
+    Args:
+        known: all purchases, by time.
+        then: those that were known at the end of the calibration, by time.
+        until_day: its last local day.
+        policy: for time zone and returns.
+    """
+    spent, astray_minor = _spend_by_day(then, policy)
     if not spent:
         return None
-    later, _ = _spend_by_day(known, policy) if known[-1].at_ms > until_ms else ({}, 0)
+    standing = _known_by(known, None)
+    later, _ = _spend_by_day(standing, policy) if standing != then else ({}, 0)
     first, last = min(spent), max(spent)
     repeat_days = len(spent) - 1
     repeat_minor = sum(spent.values()) - spent[first] + astray_minor

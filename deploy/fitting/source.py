@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy import history
+from deploy.backtesting.reading import BadLines, opened, read
 from deploy.fitting.errors import CanNotFitError
 from deploy.publish import partitions_of
-from schemas.events import PurchaseRecorded
+from schemas.events import PurchaseCorrected, PurchaseRecorded
 from schemas.topics import PURCHASES
 from schemas.wire import Refused, decode, decode_input
 
@@ -27,18 +27,20 @@ _POLL_MS: Final = 1_000
 _ANY_PARTITIONS: Final = 1  # nothing is published from here
 
 
-def read_files(paths: Sequence[Path], into: Purchases, progress: Progress | None = None) -> None:
-    """Take every purchase of the files; other events are checked and passed over.
+def read_files(paths: Sequence[Path], into: Purchases, progress: Progress | None = None) -> BadLines:
+    """Take every purchase and every correction of the files; return the lines that are no events.
 
     Raises:
-        MalformedError: a line is no event.
+        MalformedError: there is no event in them, or one is damaged.
         OSError: a file can't be read.
     """
-    for line in history.read(paths, partitions=_ANY_PARTITIONS, progress=progress).lines():
+    history, bad = read(opened(paths), partitions=_ANY_PARTITIONS, progress=progress)
+    for line in history.lines():
         if line.topic == PURCHASES.name:
             event = decode_input(line.value)
-            if isinstance(event, PurchaseRecorded):
+            if isinstance(event, PurchaseRecorded | PurchaseCorrected):
                 into.add(event)
+    return bad
 
 
 async def read_log(bootstrap: str, into: Purchases, progress: Progress | None = None) -> None:
@@ -107,5 +109,5 @@ def _take(value: bytes | None, into: Purchases) -> None:
     except Refused:
         into.left_out["that are no purchases"] += 1
         return
-    if isinstance(event, PurchaseRecorded):  # else a replay's time mark
+    if isinstance(event, PurchaseRecorded | PurchaseCorrected):  # else a replay's time mark
         into.add(event)

@@ -136,6 +136,19 @@ def test_a_fit_without_a_peak_gives_no_policys_section(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "fit.json").read_text())["usable_for_warnings"] is False
 
 
+def test_lines_that_are_no_events_are_left_out_and_named(tmp_path: Path) -> None:
+    """As a backtest does: the fit goes on without them."""
+    with (tmp_path / "few.jsonl").open("w", encoding="utf-8") as file:
+        file.write("no event\n")
+        file.writelines(json.dumps(event) + "\n" for event in islice(cdnow.events(), 12))
+    said = fit("--events", "few.jsonl", "--json", "fit.json", folder=tmp_path)
+
+    assert said.code == 0, said.words
+    assert "lines that are no events were left out: 1" in said.words
+    assert "few.jsonl:1: NOT_JSON: " in said.words
+    assert json.loads((tmp_path / "fit.json").read_text())["bad_lines"]["by_reason"] == {"NOT_JSON": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -144,6 +157,9 @@ def test_a_fit_without_a_peak_gives_no_policys_section(tmp_path: Path) -> None:
         (["--events", "HISTORY", "--until", "soon"], "--until 'soon' is no time: give 2026-01-31"),
         (["--events", "HISTORY", "--picture", "p.png"], "--picture shows what was held out: give --until"),
         (["--events", "HISTORY", "--currency", "GBP"], "no purchases in GBP, only in USD: give --currency"),
+        (["--events", "HISTORY", "--json", "nowhere/fit.json"], "there is no folder"),
+        (["--events", "nobody.jsonl"], "does not exist"),
+        (["--events", "HISTORY", "--policy", "nobody.yaml"], "give a file that is there"),
         (["--events", "HISTORY", "--currency", "EURO"], "'EURO' is not an ISO 4217 code in use"),
         (["--events", "HISTORY", "--model", "pareto"], "'pareto' is not one of"),
     ],
@@ -151,10 +167,10 @@ def test_a_fit_without_a_peak_gives_no_policys_section(tmp_path: Path) -> None:
 def test_what_can_not_be_done_is_said_with_a_remedy(
     history: Path, tmp_path: Path, arguments: list[str], says: str
 ) -> None:
-    """One line, no traceback, and nothing written."""
+    """One line, no traceback, 2 as for every misuse, and nothing written."""
     named = [str(history) if argument == "HISTORY" else argument for argument in arguments]
-    said = fit(*named, "--json", "fit.json", folder=tmp_path)
+    said = fit("--json", "fit.json", *named, folder=tmp_path)
 
-    assert said.code > 0
+    assert said.code == 2
     assert says in said.words
     assert not list(tmp_path.iterdir())

@@ -11,17 +11,19 @@ from msgspec.structs import replace
 from rich.console import Console
 from typer.testing import CliRunner
 
-from deploy.backtesting.command import backtest_files, without_hysteresis
+from deploy.backtesting import report as reporting
+from deploy.backtesting.command import backtest_files
 from deploy.backtesting.flaps import Flaps
-from deploy.backtesting.report import print_tables
+from deploy.backtesting.tables import print_tables
+from deploy.backtesting.variants import ranks_alone, without_hysteresis
 from deploy.cli import app
 from deploy.history import MalformedError
 from schemas.events import PurchaseRecorded, TierChanged
 from schemas.times import from_ms
 from schemas.wire import encode
-from services.scorer.core.policy import Policy
+from services.scorer.core.policy import Ladder, Level, Policy
 from services.scorer.offline.crossed import crossed
-from tests.unit.core_given import CUTS, Life, at, response, sale
+from tests.unit.core_given import CUTS, Life, at, corrected, response, sale
 
 POLICY = Policy.default()
 QUIET = Console(quiet=True)
@@ -196,6 +198,8 @@ def test_without_hysteresis_nothing_else_changes() -> None:
 
     assert (raw.tiers.margin_percent, raw.tiers.dwell_ms, raw.tiers.soft_landing) == (0, 0, False)
     assert replace(raw, tiers=POLICY.tiers) == POLICY
+    assert ranks_alone(raw).tiers == raw.tiers
+    assert ranks_alone(raw).score == POLICY.score
 
 
 def test_only_scores_that_a_cut_passed_over_are_concerned() -> None:
@@ -218,8 +222,11 @@ def test_a_history_of_one_customer_and_one_day(tmp_path: Path) -> None:
     """No midnight passes: there is nothing to average and nothing to judge, and that is said as null."""
     found = report(tmp_path, *bought("ann", 0, 0.1))
 
-    assert (found["customers"], found["midnights"], found["rules"]) == (1, 0, [])
-    assert found["tiers"][0]["mean_share"] is None
+    assert (found["customers"], found["midnights"], found["tiers"][0]["mean_share"]) == (1, 0, None)
+    assert [(row["warnings"], row["precision"], row["recall"]) for row in found["rules"]] == [
+        (0, None, None),
+        (0, None, None),
+    ]
     assert (found["base_rate"], found["flaps"]["with_hysteresis"]) == (None, None)
     print_tables(found, QUIET)
 
@@ -258,19 +265,99 @@ def test_a_history_in_another_currency_is_refused_with_the_remedy(tmp_path: Path
     assert "--currency" in said
 
 
-def test_a_malformed_line_is_named(tmp_path: Path) -> None:
-    """As ``local`` does: file, line, reason and remedy."""
-    path = tmp_path / "bad.jsonl"
-    path.write_bytes(encode(bought("ann", 0)[0]) + b"\n{}\n")
-
-    with pytest.raises(MalformedError, match=r"bad\.jsonl:2: "):
-        backtest_files([path], POLICY, QUIET, processes=1)
-
-
 def test_an_empty_file_is_no_history(tmp_path: Path) -> None:
     """It says what to give instead."""
     with pytest.raises(MalformedError, match="no events in"):
         report(tmp_path)
+
+
+def test_every_rule_and_every_level_has_a_row_in_the_policys_order(tmp_path: Path) -> None:
+    """Also the rule that never warned and the level that nobody reached; a dash stands for what is not known."""
+    found = report(tmp_path, *two_who_fell_silent())
+    policy = replace(POLICY, churn=tuple(reversed(POLICY.churn)))
+    path = tmp_path / "history.jsonl"
+    turned = backtest_files([path], policy, QUIET, processes=1)
+
+    assert [row["rule"] for row in found["rules"]] == ["early_silence", "high_value_silence"]
+    assert [row["rule"] for row in turned["rules"]] == ["high_value_silence", "early_silence"]
+    assert [row["tier"] for row in found["tiers"]] == ["high_value", "regular", "at_risk", "lapsed"]
+    assert [row["tier"] for row in found["shown"]] == ["high_value", "regular", "at_risk", "lapsed"]
+    never = rule(found, "high_value_silence")
+    assert (never["warnings"], never["precision"], never["lead_days_median"]) == (0, None, None)
+    assert (never["recall"], never["recall_of_silences"]) == (0, 0)  # of two lost none was warned of
+    nobody = found["tiers"][2]
+    assert (nobody["customers"], nobody["share"], nobody["mean_share"]) == (0, 0, 0)
+
+
+def test_at_risk_is_shown_after_the_levels_of_a_ladder_without_it(tmp_path: Path) -> None:
+    """It is what a customer with an open warning is shown as, whatever the levels are called."""
+    levels = (Level(name="gold", at_least=9_000), Level(name="silver", at_least=5_000), Level(name="iron"))
+    policy = replace(POLICY, tiers=Ladder(by="score", levels=levels), churn=POLICY.churn[:1])
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(encode(event) + b"\n" for event in two_who_fell_silent()))
+    found = backtest_files([path], policy, QUIET, processes=1)
+
+    assert [row["tier"] for row in found["tiers"]] == ["gold", "silver", "iron", "lapsed"]
+    assert [row["tier"] for row in found["shown"]] == ["gold", "silver", "iron", "at_risk", "lapsed"]
+
+
+def test_every_key_of_the_report_is_documented(tmp_path: Path) -> None:
+    """In the docstring of the module that makes it, at any depth but the policy's own."""
+    found = report(tmp_path, *two_who_fell_silent())
+    del found["policy"]["name"]
+    rows = [*found["tiers"], *found["shown"], *found["rules"], found["flaps"], found["bad_lines"], found]
+
+    assert reporting.__doc__ is not None
+    assert [key for row in rows for key in row if f"``{key}``" not in reporting.__doc__] == []
+
+
+# -- corrections ------------------------------------------------------------------------------------
+
+
+def test_a_purchase_that_never_was_ends_no_silence(tmp_path: Path) -> None:
+    """Ann's of day 100 was a mistake, found on day 110: the warning of day 90 was right, and is one."""
+    mistaken = bought("ann", 100)[0]
+    events = [*bought("ann", 0), mistaken, *bought("eve", 400)]
+
+    believed = report(tmp_path, *events)
+    found = report(tmp_path, *events, corrected(mistaken, 1, at_ms=at(110)))
+
+    assert (rule(believed)["warnings"], rule(believed)["true"], believed["lost"]) == (2, 1, 1)
+    assert (rule(found)["warnings"], rule(found)["true"], found["lost"]) == (1, 1, 1)
+    assert rule(found)["lead_days_median"] == 90
+
+
+def test_a_purchase_that_was_earlier_than_told_takes_a_warning_away(tmp_path: Path) -> None:
+    """Ann bought on day 80 and not on day 100: there was no silence on day 90, but one on day 170."""
+    late = bought("ann", 100)[0]
+    earlier = corrected(late, 1, at_ms=at(110), occurred_at=from_ms(at(80)))
+    found = report(tmp_path, *bought("ann", 0), late, earlier, *bought("eve", 300))
+
+    assert (rule(found)["warnings"], rule(found)["true"]) == (1, 1)
+    assert (found["silences"], found["lost"]) == (1, 1)
+
+
+def test_who_is_not_yet_in_the_percentiles_adds_no_customer_days(tmp_path: Path) -> None:
+    """With two orders to be one of the crowd, a first purchase makes nobody active."""
+    policy = replace(POLICY, tiers=replace(POLICY.tiers, orders_min=2))
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(encode(event) + b"\n" for event in bought("ann", 0) + bought("eve", 300)))
+
+    found = backtest_files([path], policy, QUIET, processes=1)
+
+    assert (found["flaps"]["customer_days"], found["base_rate"]) == (0, None)
+
+
+def test_anonymous_ids_are_never_scored(tmp_path: Path) -> None:
+    """As in the lanes: the till's own id is no customer."""
+    policy = replace(POLICY, anonymous=("till",))
+    path = tmp_path / "history.jsonl"
+    events = bought("till", 0, 1, 2) + bought("ann", 0, 3)
+    path.write_bytes(b"".join(encode(event) + b"\n" for event in events))
+
+    found = backtest_files([path], policy, QUIET, processes=1)
+
+    assert (found["customers"], found["applied"], found["not_scored"]) == (1, 2, 3)
 
 
 # -- the command ------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,17 +22,19 @@ from deploy.fitting.parameters import fit_purchases, fit_spend
 from deploy.fitting.purchases import Purchases
 from deploy.fitting.run import end_of
 from deploy.fitting.sample import Customer, Sample, sample
-from schemas.events import PurchaseRecorded
+from schemas.events import PurchaseCorrected, PurchaseRecorded
 from schemas.times import HOUR_MS, from_ms
 from schemas.wire import encode
 from services.scorer.core.models.parameters import Kind
 from services.scorer.core.policy import Policy
-from tests.unit.core_given import T0, at, browse, returned, sale
+from tests.unit.core_given import T0, at, browse, corrected, returned, sale
 
 FAR = at(10_000)
 
 
-def collected(*events: PurchaseRecorded, time_zone: str = "UTC", wall_ms: int = FAR) -> Purchases:
+def collected(
+    *events: PurchaseRecorded | PurchaseCorrected, time_zone: str = "UTC", wall_ms: int = FAR
+) -> Purchases:
     """Return the purchases as they are fitted."""
     purchases = Purchases(Policy.default(time_zone=time_zone), wall_ms=wall_ms)
     for event in events:
@@ -39,7 +43,7 @@ def collected(*events: PurchaseRecorded, time_zone: str = "UTC", wall_ms: int = 
     return purchases
 
 
-def only(*events: PurchaseRecorded, until_ms: int | None = None) -> Customer:
+def only(*events: PurchaseRecorded | PurchaseCorrected, until_ms: int | None = None) -> Customer:
     """Return the one customer of a sample."""
     return sample(collected(*events), until_ms=until_ms).customers[0]
 
@@ -95,11 +99,92 @@ def test_a_repeat_counts_once_and_strangers_are_left_out() -> None:
     )
 
     assert dict(purchases.left_out) == {
-        "in another currency": 1,
+        "in EUR, without a rate": 1,
         "dated in the future": 1,
         "repeats of an event": 1,
     }
     assert only(twice, twice, sale(at(4))).repeat_days == 1
+
+
+def test_the_highest_revision_of_a_purchase_counts_whatever_came_first() -> None:
+    """Amount, day and whether it was at all are the highest revision's; an outdated one changes nothing."""
+    mistaken = sale(at(5), 1_000)
+    bought = [sale(at(0)), mistaken]
+    once = corrected(mistaken, 1, at_ms=at(8), occurred_at=from_ms(at(6)), amount_minor=700)
+    twice = corrected(mistaken, 2, at_ms=at(7), occurred_at=from_ms(at(4)), amount_minor=900)
+
+    everything: list[PurchaseRecorded | PurchaseCorrected] = [*bought, once, twice]
+    for events in permutations(everything):
+        customer = only(*events, until_ms=at(20))
+        assert (customer.repeat_days, customer.last_age_days, customer.mean_minor) == (1, 4, 900.0)
+    assert only(*bought, once).mean_minor == 700.0
+    assert only(*bought, corrected(mistaken, 1, at_ms=at(8))).repeat_days == 0
+    assert collected(*bought, twice, once).left_out == {"corrections that a revision as high came before": 1}
+
+
+def test_the_calibration_believes_a_purchase_until_it_is_corrected() -> None:
+    """A correction of day 30 is not known on day 20; the days after it are counted as they really were."""
+    before, after = sale(at(5)), sale(at(25))
+    mistakes = [corrected(before, 1, at_ms=at(30)), corrected(after, 1, at_ms=at(30))]
+    events: list[PurchaseRecorded | PurchaseCorrected] = [sale(at(0)), before, after, sale(at(40)), *mistakes]
+
+    then, in_the_end = only(*events, until_ms=at(20)), only(*events)
+
+    assert (then.repeat_days, then.later_days) == (1, 1)
+    assert (in_the_end.repeat_days, in_the_end.last_age_days) == (1, 40)
+
+
+def test_corrections_that_the_scorer_refuses_are_left_out_and_named() -> None:
+    """One without a rate, one that repeats a revision otherwise, one of a purchase long forgotten."""
+    twice, foreign, old = sale(at(1)), sale(at(2)), sale(at(3))
+    events: list[PurchaseRecorded | PurchaseCorrected] = [
+        *(sale(at(0), 500), twice, foreign, old),
+        corrected(twice, 1, at_ms=at(4), amount_minor=700),
+        corrected(twice, 1, at_ms=at(5), amount_minor=800),
+        corrected(foreign, 1, at_ms=at(4), currency="XAU"),
+        corrected(old, 1, at_ms=at(500)),
+    ]
+    purchases = collected(*events)
+
+    assert purchases.left_out == {
+        "of a used revision, with another body": 1,
+        "in XAU, without a rate": 1,
+        "corrections of purchases that the scorer has forgotten": 1,
+    }
+    assert only(*events).repeat_days == 3
+
+
+def test_amounts_are_converted_by_the_policys_rates() -> None:
+    """Each once, to the base currency's minor units; a currency without a rate is left out by its name."""
+    policy = replace(Policy.default(), rates={"EUR": Decimal("1.25"), "JPY": Decimal("0.01")})
+    purchases = Purchases(policy, wall_ms=FAR)
+    for event in (
+        sale(at(0)),
+        sale(at(1), 1_000, currency="EUR"),
+        sale(at(2), 400, currency="JPY"),
+        sale(at(3), currency="GBP"),
+    ):
+        purchases.add(event)
+    purchases.settle()
+
+    assert sample(purchases, until_ms=None).customers[0].mean_minor == (1_250 + 400) / 2
+    assert purchases.left_out == {"in GBP, without a rate": 1}
+
+
+def test_a_used_id_with_another_body_and_an_anonymous_id_are_left_out() -> None:
+    """The first body counts, as for the scorer; the till is no customer."""
+    policy = replace(Policy.default(), anonymous=("till",))
+    purchases = Purchases(policy, wall_ms=FAR)
+    for event in (
+        sale(at(0), event="e"),
+        sale(at(0), 7, event="e"),
+        replace(sale(at(1)), customer_id="till"),
+    ):
+        purchases.add(event)
+    purchases.settle()
+
+    assert purchases.left_out == {"of a used event_id, with another body": 1, "of anonymous ids": 1}
+    assert set(purchases.by_customer) == {"c"}
 
 
 def test_an_id_that_stands_for_many_people_is_set_aside() -> None:

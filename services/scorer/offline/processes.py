@@ -11,7 +11,8 @@ import multiprocessing
 import signal
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
 
@@ -57,7 +58,8 @@ class Worker:
         self._pipe, theirs = context.Pipe()
         told = theirs, policies, make_watcher, dict(products)
         self._process = context.Process(target=_serve, args=told, daemon=True)
-        self._process.start()
+        with _interrupts_held():
+            self._process.start()
         theirs.close()
 
     def send(self, order: Order | None) -> None:
@@ -165,6 +167,20 @@ def _workers(
             worker.leave()
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts: it inherits that, and can't be interrupted half imported."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # starting, it would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(
     pipe: Connection, policies: Sequence[Policy], make_watcher: Callable[[], Watcher], products: Products
 ) -> None:
@@ -175,10 +191,11 @@ def _serve(
         while (order := pipe.recv()) is not None:
             _follow(runner, order, pipe)
         pipe.send((runner.counts, runner.watcher.result()))
-    except EOFError:
-        return  # nobody gives orders any more
+    except (EOFError, ConnectionError):
+        return  # nobody gives orders any more, or waits for an answer
     except Exception as error:  # noqa: BLE001 -- it is raised where the orders come from
-        pipe.send(error)
+        with suppress(ConnectionError):
+            pipe.send(error)
 
 
 def _follow(runner: Runner, order: Order, pipe: Connection) -> None:

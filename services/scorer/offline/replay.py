@@ -24,7 +24,7 @@ from services.scorer.core.policy import Policy
 from services.scorer.core.products import NO_PRODUCTS, Products
 from services.scorer.offline.share import Share
 
-# Kinds of input that the core does not take up; the lanes drop the same ones.
+# Kinds of input that the core does not take up; the lanes drop the same ones, and anonymous ids.
 NOT_SCORED: Final = ProductListed  # about no customer
 
 
@@ -96,6 +96,7 @@ class Runner:
         self.watcher = watcher
         self.shares = [Share(policy, self._watch(number), products) for number, policy in enumerate(policies)]
         self._numbers: dict[str, int] = {}
+        self._anonymous = frozenset[str]().union(*(policy.anonymous_ids for policy in policies))
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Apply events given in order of time.
@@ -105,7 +106,7 @@ class Runner:
         """
         for line in lines:
             event = decode_input(line)
-            if isinstance(event, NOT_SCORED):
+            if isinstance(event, NOT_SCORED) or event.customer_id in self._anonymous:
                 self.counts.not_scored += 1
                 continue
             self._apply(event)
