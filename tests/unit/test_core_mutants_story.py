@@ -183,7 +183,6 @@ class TestAdvice:
                 3,
                 "Up to gold: no single purchase does it; 3 purchases of the usual USD 150.00, one a day, do.",
             ),
-            (1, "Up to gold: no single purchase does it; 1 purchase of the usual USD 150.00, one a day, do."),
             (
                 None,
                 "Up to gold: no single purchase does it, nor do daily ones of the usual USD 150.00.",
