@@ -109,7 +109,7 @@ def forget(state: State, policy: Policy) -> None:
     if state.oldest_ms < horizon_ms:
         _forget_purchases(state, horizon_ms)
     contacts.forget(state, horizon_ms)
-    episodes.forget(state, horizon_ms)
+    episodes.forget(state, horizon_ms, policy)
     if state.recent and state.recent[0].time_ms < horizon_ms:
         state.recent = tuple(one for one in state.recent if one.time_ms >= horizon_ms)
     notes.forget(state, horizon_ms, policy)
