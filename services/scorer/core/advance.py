@@ -16,7 +16,7 @@ from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
 from services.scorer.core.evaluate import evaluate
 from services.scorer.core.news import Amendment, moves_a_tier, news_of
-from services.scorer.core.state import State
+from services.scorer.core.state import Counted, State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -44,7 +44,8 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     if isinstance(news, Amendment) and news.fact is not None:
         now_ms = max(now_ms, news.fact.time_ms)
     if state is None:
-        state = State(customer_id=event.customer_id, settled_ms=now_ms)
+        nothing = Counted() if policy.keeps_months else None
+        state = State(customer_id=event.customer_id, settled_ms=now_ms, counted=nothing)
     now_ms = max(now_ms, state.settled_ms)
     if memory.is_repeat(state, news, now_ms, policy):
         return Step(state=state, moved=(policy.bin_of(state), policy.bin_of(state)), duplicate=True)

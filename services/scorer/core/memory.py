@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
 from schemas.wire import Reason, Refused
-from services.scorer.core import contacts, earnings, episodes, facts, notes, sightings, window
+from services.scorer.core import contacts, counted, earnings, episodes, facts, notes, sightings, window
 from services.scorer.core.facts import Fact
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.news import Amendment, News, Note
@@ -46,6 +46,8 @@ def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
         raise Refused(Reason.CONFLICT, "this customer's event_id was used with another body")
     if known is None and news.time_ms < horizon_ms:
         _refuse_late(policy)
+    if known is None and not isinstance(news, Fact) and counted.is_lost(state, news, policy):
+        _refuse_lost()
     return known is not None
 
 
@@ -112,19 +114,17 @@ def forget(state: State, policy: Policy) -> None:
     episodes.forget(state, horizon_ms, policy)
     if state.recent and state.recent[0].time_ms < horizon_ms:
         state.recent = tuple(one for one in state.recent if one.time_ms >= horizon_ms)
+    if state.counted is not None:
+        state.counted = counted.forget(state.counted, horizon_ms)
     notes.forget(state, horizon_ms, policy)
 
 
 def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
     """Return what is remembered under the event's id, if it may still be."""
     if isinstance(news, Sighting):
-        return next(
-            (one for one in state.recent if one.event == news.event and one.time_ms >= horizon_ms), None
-        )
+        return _remembered(state.recent, news.event, horizon_ms) or _counted(state, news.event, horizon_ms)
     if isinstance(news, Note):
-        return next(
-            (one for one in state.seen if one.event == news.event and one.time_ms >= horizon_ms), None
-        )
+        return _remembered(state.seen, news.event, horizon_ms) or _counted(state, news.event, horizon_ms)
     revised = _revision(state, news.event)
     if revised is not None and revised.time_ms >= horizon_ms:
         return revised
@@ -132,6 +132,15 @@ def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
     if fact is None or fact.time_ms >= horizon_ms or _newest_ms(state.purchases, fact) >= horizon_ms:
         return fact
     return None  # only not forgotten yet: whether it was must not depend on when somebody last looked
+
+
+def _remembered(kept: tuple[Any, ...], event: int, horizon_ms: int) -> Any:
+    return next((one for one in kept if one.event == event and one.time_ms >= horizon_ms), None)
+
+
+def _counted(state: State, event: int, horizon_ms: int) -> Any:
+    one = counted.find(state, event)
+    return one if one is not None and one.time_ms >= horizon_ms else None
 
 
 def _revision(state: State, event: int) -> Revision | None:
@@ -161,6 +170,13 @@ def _is_known_pair(state: State, news: Note) -> bool:
 def _refuse_late(policy: Policy) -> None:
     days = policy.window_days + policy.lateness_days
     raise Refused(Reason.LATE, f"the event is more than {days} days older than the customer's clock")
+
+
+def _refuse_lost() -> None:
+    what = (
+        f"this customer's newest {counted.COUNTED_MAX:,} browses, responses and contacts are known one by one"
+    )
+    raise Refused(Reason.LATE, f"{what}; the event is older, so it can't be told from a repeat")
 
 
 def _newest_ms(purchases: bytes, fact: Fact) -> int:
@@ -211,13 +227,13 @@ def _earn_anew(draft: Draft, news: Amendment, event: PurchaseCorrected) -> None:
 def _take_up_sighting(draft: Draft, sighting: Sighting, event: Any) -> None:
     state, policy, time_ms = draft.state, draft.policy, sighting.time_ms
     state.recent = sightings.with_sighting(state.recent, sighting)
-    if policy.keeps_months and sighting.kind != "delivered":
+    if counted.note(state, sighting, policy):
         notes.interact(state, time_ms, policy)
+        if policy.keeps_interests and sightings.is_browse(sighting):
+            notes.note_browse(state, time_ms, event, policy)
     if sightings.is_browse(sighting):
         if sighting.competitor:
             notes.mention(draft, time_ms, sighting.competitor)
-        if policy.keeps_interests:
-            notes.note_browse(state, time_ms, event, policy)
     elif sightings.is_response(sighting):
         _hear(draft, time_ms)
         state.last_response_ms = max(state.last_response_ms or 0, time_ms)

@@ -20,7 +20,7 @@ from schemas.events import (
     TierUnpinned,
 )
 from schemas.times import to_ms
-from services.scorer.core import earnings, months, pins
+from services.scorer.core import counted, earnings, months, pins
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
@@ -60,6 +60,8 @@ _SEVERITIES: Final = ("", "minor", "medium", "serious")  # ascending
 def take_up(draft: Draft, note: Note) -> None:
     """Record a note in a draft's state."""
     state, body = draft.state, note.body
+    if counted.note(state, note, draft.policy):
+        interact(state, note.time_ms, draft.policy)
     state.seen = _newest(state.seen, Seen(note.time_ms, note.event, note.crc), SEEN_MAX)
     match body:
         case CustomerDescribed():
@@ -72,7 +74,6 @@ def take_up(draft: Draft, note: Note) -> None:
             state.answers = _newest(
                 state.answers, Answer(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
             )
-            interact(state, note.time_ms, draft.policy)
         case TierPinned():
             until_ms = NEVER_MS if body.until is None else to_ms(body.until)
             decision = Decision(note.time_ms, note.event, body.tier, until_ms, body.cause, body.decided_by)
@@ -95,9 +96,8 @@ def mention(draft: Draft, time_ms: int, competitor: str) -> None:
 
 
 def interact(state: State, time_ms: int, policy: Policy) -> None:
-    """Count one more interaction in its month, where the policy keeps months."""
-    if policy.keeps_months:
-        state.months = months.noted(state.months, months.number_of(time_ms, policy), interactions=1)
+    """Count one more interaction in its month."""
+    state.months = months.noted(state.months, months.number_of(time_ms, policy), interactions=1)
 
 
 def forget(state: State, horizon_ms: int, policy: Policy) -> None:
@@ -187,7 +187,6 @@ def _contact(draft: Draft, note: Note) -> None:
     )
     state.cases = tuple(sorted(newest[-CASES_MAX:], key=lambda case: case.contact_id))
     draft.noted = True
-    interact(state, note.time_ms, draft.policy)
     if body.competitor:
         mention(draft, note.time_ms, body.competitor)
 

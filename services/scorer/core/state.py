@@ -102,6 +102,14 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     crc: int
 
 
+class Counted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which events the months have counted, see counted.py."""
+
+    since_ms: int = 0  # what occurred earlier is in no month: they were not kept then
+    whole_from_ms: int = 0  # from here on every counted event is among ``events``
+    events: bytes = b""
+
+
 class Interest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a category or a brand meant in one local month."""
 
@@ -216,6 +224,8 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
     passed: bytes = b""  # starts at which a rule did not apply, see churn/passed.py; since format 3
     earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
+    # -- since format 3 (and ``passed``) -----------------------------------------------------------
+    counted: Counted | None = None  # None: the policy keeps no months
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -253,6 +263,8 @@ def _from_format_2(fields: list[Any]) -> State:
     if len(fields) > place:
         fields[place] = b""
     state = msgspec.convert(fields, State)
+    if state.months:  # what they count beyond the newest was forgotten: nothing late may be counted again
+        state.counted = Counted(since_ms=state.settled_ms + 1)
     gone = [one for one in state.episodes if one.ended_by == _PASSED]
     if gone:
         state.passed = passed.packed((one.rule, one.start_ms) for one in gone)
