@@ -17,7 +17,7 @@ from services.scorer.core import effects
 from services.scorer.core.churn import passed, rules
 from services.scorer.core.contacts import cause_of, contact_ms, first_after
 from services.scorer.core.policy import DisengagedRule, FrequencyRule, ModelRule, SilenceRule
-from services.scorer.core.state import NEVER_MS, OPEN, Episode, State
+from services.scorer.core.state import MENTIONS_MAX, NEVER_MS, OPEN, Episode, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,13 +69,15 @@ def forget(state: State, horizon_ms: int, policy: Policy) -> None:
     if state.episodes:
         state.episodes = tuple(one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms)
     if state.passed:
-        state.passed = passed.since(
-            state.passed,
-            state.settled_ms - policy.lateness_ms,
-            lambda: {
-                passed.name_crc(rule.name): rules.frozen_ms(state, policy, rule) for rule in policy.churn
-            },
-        )
+        # Mentions move their rules' frozen instant, however young they are.
+        is_full = len(state.mentions) == MENTIONS_MAX
+        oldest_ms = NEVER_MS if is_full else state.settled_ms - policy.lateness_ms
+        state.passed = passed.since(state.passed, oldest_ms, lambda: _frozen(state, policy))
+
+
+def _frozen(state: State, policy: Policy) -> dict[int, int]:
+    """Return by CRC of each rule before which instant its episodes stand as they were decided."""
+    return {passed.name_crc(rule.name): rules.frozen_ms(state, policy, rule) for rule in policy.churn}
 
 
 def abandon(draft: Draft, at_ms: int) -> None:

@@ -7,13 +7,15 @@ lose its order, or it would count a second time, on its own day.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
 from schemas.wire import Reason, Refused
 from services.scorer.core import contacts, counted, earnings, episodes, facts, notes, sightings, window
 from services.scorer.core.facts import Fact
 from services.scorer.core.identity import stable_hash
+from services.scorer.core.limits import refuse
 from services.scorer.core.news import Amendment, News, Note
 from services.scorer.core.policy import DisengagedRule
 from services.scorer.core.state import NEVER_MS, Revision, Sighting, State
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
 
-# The sum of all that may be remembered has to stay within 64 bits.
-_BASE_MINOR_MAX: Final = 10**14
+__all__ = ["forget", "is_repeat", "refuse", "take_up"]
 
 
 def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
@@ -49,39 +50,6 @@ def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
     if known is None and not isinstance(news, Fact) and counted.is_lost(state, news, policy):
         _refuse_lost()
     return known is not None
-
-
-def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) -> None:
-    """Refuse a purchase that can't be added up, or that there is no room for.
-
-    Room is ``purchases_max`` facts in the window, and as many behind it.
-
-    Raises:
-        Refused: CURRENCY, RANGE or HOT.
-    """
-    body = event.purchase if isinstance(event, PurchaseCorrected) else event
-    fact = news.fact if isinstance(news, Amendment) else news
-    if body is None or not isinstance(fact, Fact):
-        return
-    currency: str = body.currency  # type: ignore[union-attr]  # a fact is made of a purchase only
-    if currency not in policy.conversions:
-        raise Refused(
-            Reason.CURRENCY, f"the policy counts in {policy.currency} and has no rate for {currency}"
-        )
-    if abs(fact.amount_minor) > _BASE_MINOR_MAX:
-        what = f"the amount comes to more than {_BASE_MINOR_MAX:.0e} minor units of {policy.currency}"
-        raise Refused(Reason.RANGE, what)
-    size = facts.count(state.purchases)
-    if size < policy.purchases_max:
-        return
-    start_ms = now_ms - policy.window_ms
-    outside = facts.first_after(state.purchases, start_ms)
-    beside = size - outside if fact.time_ms > start_ms else outside
-    old = facts.find_event(state.purchases, fact.event)  # what a correction replaces makes room for it
-    if old is not None and (old.time_ms > start_ms) == (fact.time_ms > start_ms):
-        beside -= 1
-    if beside >= policy.purchases_max:
-        raise Refused(Reason.HOT, f"the customer has {policy.purchases_max} purchases in the window already")
 
 
 def take_up(draft: Draft, event: Input, news: News) -> None:
@@ -144,7 +112,8 @@ def _counted(state: State, event: int, horizon_ms: int) -> Any:
 
 
 def _revision(state: State, event: int) -> Revision | None:
-    return next((one for one in state.revisions if one.event == event), None)
+    at = bisect_left(state.revisions, event, key=lambda one: one.event)
+    return state.revisions[at] if at < len(state.revisions) and state.revisions[at].event == event else None
 
 
 def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
@@ -164,7 +133,8 @@ def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
 
 def _is_known_pair(state: State, news: Note) -> bool:
     referred = stable_hash(news.body.referred_customer_id)
-    return any(one.referred == referred and one.time_ms <= news.time_ms for one in state.referrals)
+    known_ms = notes.paired_ms(state.referrals, referred)
+    return known_ms is not None and known_ms <= news.time_ms
 
 
 def _refuse_late(policy: Policy) -> None:
