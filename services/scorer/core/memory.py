@@ -21,7 +21,7 @@ from services.scorer.core.policy import DisengagedRule
 from services.scorer.core.state import NEVER_MS, Revision, Sighting, State
 
 if TYPE_CHECKING:
-    from schemas.events import Input, PurchaseBody
+    from schemas.events import Input
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
 
@@ -61,16 +61,14 @@ def take_up(draft: Draft, event: Input, news: News) -> None:
             notes.take_up(draft, news)
         case Amendment():
             _amend(draft, news)
-            if draft.policy.needs_products and isinstance(event, PurchaseCorrected):
-                _earn_anew(draft, news, event)
+            earnings.withdraw(draft.state, news.purchase)
+            if news.fact is not None and isinstance(event, PurchaseCorrected):
+                _earn(draft, news.fact, event.purchase)
         case Fact():
             _take_up_purchase(draft, news)
             if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
                 notes.tell_referrer(draft, event)
-            if isinstance(event, PurchaseRecorded) and event.lines and draft.policy.keeps_interests:
-                notes.note_lines(draft.state, news, event, draft.policy)
-            if draft.policy.needs_products and isinstance(event, PurchaseRecorded):
-                _earn(draft, news, event)
+            _earn(draft, news, event)
 
 
 def forget(state: State, policy: Policy) -> None:
@@ -181,17 +179,10 @@ def _amend(draft: Draft, news: Amendment) -> None:
     draft.news_is_late = True
 
 
-def _earn(draft: Draft, fact: Fact, body: PurchaseRecorded | PurchaseBody) -> None:
+def _earn(draft: Draft, fact: Fact, body: Any) -> None:
     earned = earnings.earned_of(body, fact, draft.moment.products, draft.policy)
     if earned is not None:
         earnings.note(draft.state, earned)
-
-
-def _earn_anew(draft: Draft, news: Amendment, event: PurchaseCorrected) -> None:
-    """Put what the corrected body earns in the place of what the purchase earned before."""
-    earnings.withdraw(draft.state, news.purchase)
-    if news.fact is not None and event.purchase is not None:
-        _earn(draft, news.fact, event.purchase)
 
 
 def _take_up_sighting(draft: Draft, sighting: Sighting, event: Any) -> None:

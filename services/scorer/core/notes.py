@@ -41,7 +41,6 @@ from services.scorer.core.state import (
 if TYPE_CHECKING:
     from schemas.events import ProductBrowsed, PurchaseRecorded
     from services.scorer.core.draft import Draft
-    from services.scorer.core.facts import Fact
     from services.scorer.core.news import Note
     from services.scorer.core.policy import Policy
     from services.scorer.core.state import State
@@ -121,8 +120,10 @@ def forget(state: State, horizon_ms: int, policy: Policy) -> None:
         state.revisions = kept_too if len(kept_too) < len(state.revisions) else state.revisions
     if state.months:
         now = months.number_of(state.settled_ms, policy)
-        state.months = months.forgotten(state.months, now)
-        state.earned = earnings.forgotten(state.earned, now) if state.earned else state.earned
+        kept_months = months.forgotten(state.months, now)
+        if kept_months is not state.months:
+            state.months = kept_months
+            state.earned = earnings.forgotten(state.earned, now)
 
 
 def remembered_complaints(state: State, horizon_ms: int, policy: Policy) -> frozenset[str]:
@@ -244,23 +245,6 @@ def _paired(pairs: tuple[Referral, ...], pair: Referral) -> tuple[Referral, ...]
     at = bisect_left(pairs, pair.referred, key=lambda known: known.referred)
     there = at < len(pairs) and pairs[at].referred == pair.referred
     return (*pairs[:at], pair, *pairs[at + there :])
-
-
-def note_lines(state: State, fact: Fact, purchase: PurchaseRecorded, policy: Policy) -> None:
-    """Count a basket's categories and brands in its month; a return takes them out again."""
-    sign = 1 if fact.is_sale else -1
-    categories: dict[str, int] = {}
-    brands: dict[str, int] = {}
-    for line in purchase.lines or ():
-        amount_minor = sign * in_base(line.amount_minor, purchase.currency, policy)
-        categories[line.category] = categories.get(line.category, 0) + amount_minor
-        brands[line.brand] = brands.get(line.brand, 0) + amount_minor
-    state.months = months.noted(
-        state.months,
-        months.number_of(fact.time_ms, policy),
-        categories=[Interest(name, amount, sign, 0, 0) for name, amount in categories.items()],
-        brands=[Interest(name, amount, sign, 0, 0) for name, amount in brands.items()],
-    )
 
 
 def note_browse(state: State, time_ms: int, event: ProductBrowsed, policy: Policy) -> None:

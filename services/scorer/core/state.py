@@ -132,12 +132,14 @@ class Month(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Earned(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one purchase put into its month, so that a correction can take it out again."""
+    """What one purchase put into its month, so that a correction can take it out again. A return's is negative."""
 
     event: int  # hash of the purchase's event id
     month: int
-    margin_minor: int  # a return's is negative
+    margin_minor: int
     high_grade: int  # products
+    categories: tuple[Interest, ...] = ()  # by name; since format 3
+    brands: tuple[Interest, ...] = ()
 
 
 class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -223,7 +225,7 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     decision: Decision | None = None
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
     passed: bytes = b""  # starts at which a rule did not apply, see churn/passed.py; since format 3
-    earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
+    earned: tuple[Earned, ...] = ()  # by purchases with lines, by event; empty unless measured
     # -- since format 3 (and ``passed``) -----------------------------------------------------------
     counted: Counted | None = None  # None: the policy keeps no months
 
