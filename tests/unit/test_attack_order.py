@@ -55,15 +55,23 @@ def test_a_corrected_basket_counts_the_same_in_both_orders() -> None:
     assert scores == [0, 0]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a purchase that comes after its correction is a repeat, lines and all"
-)
 def test_a_referral_is_told_in_both_orders() -> None:
     """A purchase that names its referrer makes the referral even if its correction came first."""
     bought = msgspec.structs.replace(sale(T0, event="s"), referred_by="friend")
     told: list[Input] = [bought, corrected(bought, 1, at_ms=at(1), amount_minor=4)]
     for order in (told, told[::-1]):
-        assert any(isinstance(one, ReferralMade) for one in Life().happens(*order).effects)
+        life = Life().happens(*order, bought)
+        assert sum(isinstance(one, ReferralMade) for one in life.effects) == 1
+        assert life.steps[-1].duplicate
+
+
+def test_a_referral_too_old_to_be_told_stays_untold() -> None:
+    """A purchase that would be refused LATE tells nothing by being a repeat."""
+    bought = msgspec.structs.replace(sale(T0, event="s"), referred_by="friend")
+    life = Life().happens(corrected(bought, 1, at_ms=at(1), occurred_at=from_ms(at(1))))
+    life.happens(sale(at(395.5)), bought)
+    assert life.steps[-1].duplicate
+    assert not any(isinstance(one, ReferralMade) for one in life.effects)
 
 
 @pytest.mark.xfail(

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
+from schemas.times import to_ms
 from schemas.wire import Reason, Refused
 from services.scorer.core import contacts, counted, earnings, episodes, facts, notes, sightings, window
 from services.scorer.core.facts import Fact
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
 
-__all__ = ["forget", "is_repeat", "refuse", "take_up"]
+__all__ = ["forget", "is_repeat", "refuse", "take_up", "tell_of_corrected"]
 
 
 def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
@@ -69,6 +70,13 @@ def take_up(draft: Draft, event: Input, news: News) -> None:
             if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
                 notes.tell_referrer(draft, event)
             _earn(draft, news, event)
+
+
+def tell_of_corrected(draft: Draft, purchase: PurchaseRecorded, now_ms: int) -> None:
+    """Tell the referrer of a purchase that came after its correction, as if it had come before."""
+    is_corrected = _revision(draft.state, stable_hash(purchase.event_id)) is not None
+    if is_corrected and to_ms(purchase.occurred_at) >= now_ms - draft.policy.memory_ms:
+        notes.tell_referrer(draft, purchase)  # any other was told of when it was taken up
 
 
 def forget(state: State, policy: Policy) -> None:
