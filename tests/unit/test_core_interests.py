@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.events import PurchaseLine
-from services.scorer.core import months
+from services.scorer.core import earnings, months
 from services.scorer.core.policy import Policy, Weight
 from services.scorer.core.rescore import rescore
 from services.scorer.core.state import Interest, decode_state, encode_state
@@ -69,10 +69,10 @@ def test_order_does_not_show(events: list[Input], data: st.DataObject) -> None:
 def test_the_months_are_the_sum_of_the_parts(events: list[Input]) -> None:
     """What a month says was bought is what the purchases that count put into it, and nothing else."""
     state = Life(policy=SHARE).happens(*events).known
-    for kind in ("categories", "brands"):
+    for which, kind in enumerate(("categories", "brands")):
         sums: dict[tuple[int, str], list[int]] = {}
         for part in state.earned:
-            for one in getattr(part, kind):
+            for one in earnings.interests_of(part)[which]:
                 total = sums.setdefault((part.month, one.name), [0, 0])
                 total[0] += one.bought_minor
                 total[1] += one.purchases

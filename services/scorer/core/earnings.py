@@ -1,6 +1,7 @@
 """What purchases put into the months: margin, high-grade products, and what was bought of which category and brand.
 
-Each purchase's own part is kept beside the months, so that a correction can take it out again.
+Each purchase's own part is kept beside the months, so that a correction can take it out again. Its names are
+packed, as they are read only then: hundreds of purchases as objects would cost every event of the customer.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
 from msgspec.structs import replace
 
 from services.scorer.core import months
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
     from services.scorer.core.products import Products
     from services.scorer.core.state import State
 
+Interests: TypeAlias = tuple[tuple[Interest, ...], tuple[Interest, ...]]  # categories and brands
+
 _PERCENT: Final = 100
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Interests)
 
 
 def earned_of(
@@ -48,8 +54,14 @@ def earned_of(
         brands = _interests((line.brand for line in body.lines), amounts, sign)
     if not (margin_minor or high_grade or categories):
         return None
+    names = _encode((categories, brands)) if categories else b""
     number = months.number_of(fact.time_ms, policy)
-    return Earned(fact.event, number, sign * margin_minor, sign * high_grade, categories, brands)
+    return Earned(fact.event, number, sign * margin_minor, sign * high_grade, names)
+
+
+def interests_of(earned: Earned) -> Interests:
+    """Return what was bought of each category and of each brand."""
+    return _decoder.decode(earned.names) if earned.names else ((), ())
 
 
 def _of_products(
@@ -90,7 +102,7 @@ def note(state: State, earned: Earned) -> None:
     """Count what a purchase earned into a draft's state."""
     at = bisect_left(state.earned, earned.event, key=lambda one: one.event)
     state.earned = (*state.earned[:at], earned, *state.earned[at:])
-    _count(state, earned)
+    _count(state, earned, *interests_of(earned))
 
 
 def withdraw(state: State, event: int) -> None:
@@ -101,15 +113,9 @@ def withdraw(state: State, event: int) -> None:
     state.earned = tuple(one for one in state.earned if one.event != event)
     # One that is not there adds up to nothing just now: parts are forgotten with their months.
     month = next((one for one in state.months if one.number == gone.month), Month(gone.month))
-    taken_out = Earned(
-        event,
-        gone.month,
-        -gone.margin_minor,
-        -gone.high_grade,
-        _taken_out(month.categories, gone.categories),
-        _taken_out(month.brands, gone.brands),
-    )
-    _count(state, taken_out)
+    categories, brands = interests_of(gone)
+    back = replace(gone, margin_minor=-gone.margin_minor, high_grade=-gone.high_grade)
+    _count(state, back, _taken_out(month.categories, categories), _taken_out(month.brands, brands))
 
 
 def forgotten(earned: tuple[Earned, ...], now: int) -> tuple[Earned, ...]:
@@ -128,12 +134,14 @@ def _taken_out(kept: tuple[Interest, ...], put_in: tuple[Interest, ...]) -> tupl
     )
 
 
-def _count(state: State, earned: Earned) -> None:
+def _count(
+    state: State, earned: Earned, categories: tuple[Interest, ...], brands: tuple[Interest, ...]
+) -> None:
     state.months = months.noted(
         state.months,
         earned.month,
         margin_minor=earned.margin_minor,
         high_grade=earned.high_grade,
-        categories=earned.categories,
-        brands=earned.brands,
+        categories=categories,
+        brands=brands,
     )

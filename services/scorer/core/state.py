@@ -138,8 +138,7 @@ class Earned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     month: int
     margin_minor: int
     high_grade: int  # products
-    categories: tuple[Interest, ...] = ()  # by name; since format 3
-    brands: tuple[Interest, ...] = ()
+    names: bytes = b""  # of categories and brands, packed: see earnings.py; since format 3
 
 
 class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
