@@ -72,9 +72,6 @@ def test_many_inquiries_do_not_take_a_complaint_back() -> None:
     assert [what for _, what, _, _ in lived.churn] == ["warned"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="of 700 answers 512 are kept, and the end moves to the oldest of those"
-)
 def test_many_answers_do_not_move_an_end() -> None:
     """The first answer ended the silence, and a late one changes nothing about that."""
     policy = Policy(churn=(SilenceRule(name="silence", days=90),))

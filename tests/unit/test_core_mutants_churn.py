@@ -10,7 +10,7 @@ import pytest
 from schemas.events import ChurnCleared, ChurnWarned, Input, TierChanged
 from schemas.tiers import Cause, EpisodeEnd
 from schemas.times import DAY_MS, from_ms, to_ms
-from services.scorer.core.churn import competitor, disengaged, frequency, model, rules, silence
+from services.scorer.core.churn import competitor, disengaged, frequency, model, passed, rules, silence
 from services.scorer.core.churn.frequency import Comparison
 from services.scorer.core.churn.start import Start
 from services.scorer.core.cuts import Cuts
@@ -25,7 +25,7 @@ from services.scorer.core.policy import (
     SilenceRule,
 )
 from services.scorer.core.rescore import rescore
-from services.scorer.core.state import NEVER_MS, PASSED, Case, Episode, Mention, State
+from services.scorer.core.state import NEVER_MS, Case, Mention, State
 from tests.unit.core_given import (
     POLICY,
     Life,
@@ -401,10 +401,10 @@ class TestEpisodes:
 
         assert life.churn == []
         assert life.known.tier == "regular"
-        (passed,) = life.known.episodes
-        assert passed == Episode("best", at(30), 0, PASSED)
+        assert passed.starts_of(life.known.passed, "best") == {at(30)}
         assert life.happens(sale(at(101))).churn == []
-        assert life.known.episodes == (Episode("best", at(30), at(101), PASSED),)
+        assert life.known.episodes == ()
+        assert passed.starts_of(life.known.passed, "best") == {at(30)}
 
     def test_a_warning_says_until_when_to_call(self) -> None:
         """Each rule its hours and its severity."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.scorer.core.advance import settle
+from services.scorer.core.churn import passed
 from services.scorer.core.state import FORMAT, State, decode_state, encode_state
 from tests.unit.core_given import CUTS, POLICY, Life, at, response, sale
 
@@ -18,18 +19,47 @@ FORMAT_1: dict[str, dict[str, Any]] = json.loads(
 )
 
 
+# As the code wrote them before format 3 (2026-11-22).
+FORMAT_2: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "states-format-2.json").read_text(encoding="utf-8")
+)
+_ELSEWHERE = {"sampled_day"}  # fields that are no more
+
+
 @pytest.mark.parametrize("name", FORMAT_1)
 def test_a_state_of_format_1_is_read(name: str) -> None:
     """Every field is what it was, and what format 2 adds is found where format 1 knew it."""
     before = FORMAT_1[name]["fields"]
     state = decode_state(bytes.fromhex(FORMAT_1[name]["stored"]))
 
-    for field, value in before.items():
-        found = getattr(state, field)
-        assert (found.hex() if isinstance(found, bytes) else json_of(found)) == value, field
+    check_fields(state, before)
     assert len(state.responses) // 8 == sum(contact & 1 for contact in state.contacts)
     assert encode_state(state)[0] == FORMAT
     assert decode_state(encode_state(state)) == state
+
+
+@pytest.mark.parametrize("name", FORMAT_2)
+def test_a_state_of_format_2_is_read(name: str) -> None:
+    """Every field is what it was, but for what format 3 keeps elsewhere."""
+    before = FORMAT_2[name]["fields"]
+    state = decode_state(bytes.fromhex(FORMAT_2[name]["stored"]))
+
+    check_fields(state, before)
+    gone = {(rule, start_ms) for rule, start_ms, _, ended_by in before["episodes"] if ended_by == "passed"}
+    names = {rule for rule, _, _, _ in before["episodes"]}
+    assert gone == {(rule, start) for rule in names for start in passed.starts_of(state.passed, rule)}
+    assert encode_state(state)[0] == FORMAT
+    assert decode_state(encode_state(state)) == state
+
+
+def check_fields(state: State, before: dict[str, Any]) -> None:
+    """Assert that every stored field is what it was; what was earned has no names yet."""
+    stored = {name: value for name, value in before.items() if name not in _ELSEWHERE}
+    assert [json_of(one)[:4] for one in state.earned] == stored.pop("earned", [])
+    stored["episodes"] = [one for one in before["episodes"] if one[3] != "passed"]
+    for field, value in stored.items():
+        found = getattr(state, field)
+        assert (found.hex() if isinstance(found, bytes) else json_of(found)) == value, field
 
 
 def json_of(value: Any) -> Any:

@@ -6,7 +6,8 @@ No clock, no I/O, no logging, no framework, no randomness. What it decides stand
 the three transitions               ``advance`` (event, time, crowd), ``rescore`` (another policy); what
                                     they are given and return: ``draft``
 at one instant, in order            ``evaluate``; what is due when: ``due``
-what an event is, refused, kept     ``news``, ``memory``; quieter topics: ``notes``, ``pins``, ``sightings``
+what an event is, refused, kept     ``news``, ``memory``, ``limits``; what the months counted: ``counted``;
+                                    quieter topics: ``notes``, ``pins``, ``sightings``
 purchases, returns, the window      ``facts``, ``window``; by local month: ``months``; products:
                                     ``products``, ``earnings``; money: ``money``, ``currencies``;
                                     the usual gap between purchases: ``gap``

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.events import Input
+from schemas.events import Input, PurchaseRecorded
 from schemas.tiers import Cause
 from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
-from services.scorer.core.evaluate import evaluate
+from services.scorer.core.evaluate import become_prospect, evaluate, never_bought
 from services.scorer.core.news import Amendment, moves_a_tier, news_of
-from services.scorer.core.state import State
+from services.scorer.core.state import Counted, State
 
 if TYPE_CHECKING:
     from services.scorer.core.policy import Policy
@@ -44,10 +44,11 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     if isinstance(news, Amendment) and news.fact is not None:
         now_ms = max(now_ms, news.fact.time_ms)
     if state is None:
-        state = State(customer_id=event.customer_id, settled_ms=now_ms)
+        nothing = Counted() if policy.keeps_months else None
+        state = State(customer_id=event.customer_id, settled_ms=now_ms, counted=nothing)
     now_ms = max(now_ms, state.settled_ms)
     if memory.is_repeat(state, news, now_ms, policy):
-        return Step(state=state, moved=(policy.bin_of(state), policy.bin_of(state)), duplicate=True)
+        return _repeat(state, event, now_ms, moment, policy)
     memory.refuse(state, event, news, now_ms, policy)
     draft = Draft.of(state, moment, policy)
     if not moves_a_tier(news, policy):  # it must not be named as the cause of what time did at its instant
@@ -57,7 +58,22 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     pass_time(draft, now_ms, through_ms=now_ms - 1, known_until_ms=now_ms)
     memory.take_up(draft, event, news)
     evaluate(draft, now_ms, max(now_ms, moment.known_until_ms), Because(Cause.EVENT, event.event_id))
+    if isinstance(news, Amendment) and never_bought(draft.state):
+        become_prospect(draft.state)
     return draft.step()
+
+
+def _repeat(state: State, event: Input, now_ms: int, moment: Moment, policy: Policy) -> Step:
+    """Return the step of an event that says nothing new of this customer.
+
+    A purchase that comes after its correction may still say something of another one: who referred him.
+    """
+    if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
+        draft = Draft.of(state, moment, policy)
+        memory.tell_of_corrected(draft, event, now_ms)
+        if draft.effects:
+            return draft.step()
+    return Step(state=state, moved=(policy.bin_of(state), policy.bin_of(state)), duplicate=True)
 
 
 def settle(state: State, moment: Moment, policy: Policy) -> Step:

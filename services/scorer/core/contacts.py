@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from services.scorer.core.state import State
 
 _TIME: Final = Struct("<q")
-TIMES_MAX: Final = 512  # of answers and of openings; beyond it the oldest go
+TIMES_MAX: Final = 2_048  # of answers and of openings: any of them may end an episode, so more are refused
 
 
 def sale_contact(time_ms: int) -> int:
@@ -146,6 +146,13 @@ def times(packed: bytes) -> Iterator[int]:
     return (time_ms for (time_ms,) in _TIME.iter_unpack(packed))
 
 
+def remembered(packed: bytes, horizon_ms: int) -> list[int]:
+    """Return the packed times from ``horizon_ms`` on; none where there is room without counting."""
+    if len(packed) < 8 * TIMES_MAX:
+        return []
+    return [time_ms for time_ms in times(packed) if time_ms >= horizon_ms]
+
+
 def _note(state: State, contact: int, policy: Policy) -> None:
     state.contacts = with_contact(state.contacts, contact, policy.shortest_silence_ms)
     if policy.heeds_openings:
@@ -160,7 +167,7 @@ def _with_time(packed: bytes, time_ms: int) -> bytes:
         if time_ms not in every:
             insort(every, time_ms)
             packed = b"".join(map(_TIME.pack, every))
-    return packed[-8 * TIMES_MAX :]
+    return packed
 
 
 def _time_at(packed: bytes, index: int) -> int:

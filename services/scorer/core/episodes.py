@@ -14,12 +14,14 @@ import msgspec
 
 from schemas.tiers import EpisodeEnd
 from services.scorer.core import effects
-from services.scorer.core.churn import rules
+from services.scorer.core.churn import passed, rules
 from services.scorer.core.contacts import cause_of, contact_ms, first_after
-from services.scorer.core.policy import DisengagedRule, ModelRule, SilenceRule
-from services.scorer.core.state import NEVER_MS, OPEN, PASSED, Episode, State
+from services.scorer.core.policy import DisengagedRule, FrequencyRule, ModelRule, SilenceRule
+from services.scorer.core.state import MENTIONS_MAX, NEVER_MS, OPEN, Episode, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from services.scorer.core.churn.start import Start
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import ChurnRules, Policy
@@ -55,15 +57,27 @@ def review(draft: Draft, at_ms: int, known_until_ms: int) -> None:
         starts = list(state.starts)
         for index, rule in enumerate(policy.churn):
             if starts[index] < known_until_ms or rules.is_noted(rule):
-                _derive(draft, rule, at_ms, known_until_ms)
+                # Purchases that came in order move no earlier start of a frequency rule.
+                since_ms = starts[index] if isinstance(rule, FrequencyRule) else 0
+                _derive(draft, rule, at_ms, known_until_ms, since_ms=since_ms)
                 starts[index] = _ahead(state, policy, rule, known_until_ms)
         state.starts = tuple(starts)
 
 
-def forget(state: State, horizon_ms: int) -> None:
+def forget(state: State, horizon_ms: int, policy: Policy) -> None:
     """Drop from a draft's state the episodes that no fact from ``horizon_ms`` on can touch."""
     if state.episodes:
         state.episodes = tuple(one for one in state.episodes if one.end_ms == 0 or one.end_ms >= horizon_ms)
+    if state.passed:
+        # Mentions move their rules' frozen instant, however young they are.
+        is_full = len(state.mentions) == MENTIONS_MAX
+        oldest_ms = NEVER_MS if is_full else state.settled_ms - policy.lateness_ms
+        state.passed = passed.since(state.passed, oldest_ms, lambda: _frozen(state, policy))
+
+
+def _frozen(state: State, policy: Policy) -> dict[int, int]:
+    """Return by CRC of each rule before which instant its episodes stand as they were decided."""
+    return {passed.name_crc(rule.name): rules.frozen_ms(state, policy, rule) for rule in policy.churn}
 
 
 def abandon(draft: Draft, at_ms: int) -> None:
@@ -75,15 +89,21 @@ def abandon(draft: Draft, at_ms: int) -> None:
     draft.state.episodes = tuple(one for one in draft.state.episodes if one.rule in names)
 
 
-def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> None:
-    """Derive one rule's episodes from the facts, and publish what differs from what was decided."""
+def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int, *, since_ms: int = 0) -> None:
+    """Derive one rule's episodes from the facts, and publish what differs from what was decided.
+
+    What started before ``since_ms`` stands as it was decided: nothing that came since can have moved it.
+    """
     state = draft.state
     decided = {one.start_ms: one for one in state.episodes if one.rule == rule.name}
-    ends = _true_ends(draft, rule, decided, at_ms, known_until_ms)
+    frozen_ms = max(since_ms, rules.frozen_ms(state, draft.policy, rule))
+    starts = _starts(draft, rule, frozen_ms, at_ms, known_until_ms)
+    ends = _true_ends(draft, rule, decided, starts, frozen_ms)
     for start_ms in sorted(ends.keys() | decided.keys()):
         episode = decided.get(start_ms)
         if episode is None:
-            episode = _raise(draft, rule, start_ms)
+            effects.churn_warned(draft, rule, start_ms)
+            episode = Episode(rule.name, start_ms)
         if start_ms in ends:
             decided[start_ms] = _ended(draft, rule, episode, ends[start_ms])
         elif episode.ended_by != EpisodeEnd.RETRACTED:
@@ -92,30 +112,36 @@ def _derive(draft: Draft, rule: ChurnRules, at_ms: int, known_until_ms: int) -> 
     state.episodes = tuple(sorted([*others, *decided.values()], key=lambda one: (one.start_ms, one.rule)))
 
 
+def _starts(draft: Draft, rule: ChurnRules, frozen_ms: int, at_ms: int, known_until_ms: int) -> Iterator[int]:
+    """Yield the starts that there are by the facts, from the rule's frozen instant on."""
+    for one in rules.starts(draft.state, draft.policy, rule, since_ms=frozen_ms):
+        if one.at_ms >= known_until_ms and one.at_ms > at_ms:
+            return  # they ascend: the others lie ahead
+        if one.at_ms >= frozen_ms and _has_begun(one, at_ms, known_until_ms):
+            yield one.at_ms
+
+
 def _true_ends(
-    draft: Draft, rule: ChurnRules, decided: dict[int, Episode], at_ms: int, known_until_ms: int
+    draft: Draft, rule: ChurnRules, decided: dict[int, Episode], starts: Iterable[int], frozen_ms: int
 ) -> dict[int, End | None]:
     """Return the episodes that there are by the facts, each with what ended it, None while it is open.
 
-    Before the rule's frozen instant they are those that were decided: the facts behind them are forgotten.
+    Before the rule's frozen instant they are those that were decided: the facts behind them are forgotten. A
+    new start is noted as passed where the rule is not for somebody ranked as the customer is.
     """
-    state, policy = draft.state, draft.policy
-    frozen_ms, pause_ms = rules.frozen_ms(state, policy, rule), rules.pause_ms(rule)
-    starts = {one.start_ms for one in decided.values() if one.start_ms < frozen_ms and _stands(one)}
-    starts |= {
-        one.at_ms
-        for one in rules.starts(state, policy, rule)
-        if one.at_ms >= frozen_ms and _has_begun(one, at_ms, known_until_ms)
-    }
+    state, applies = draft.state, not rule.tiers or draft.state.ranked in rule.tiers
+    passed_before = passed.starts_of(state.passed, rule.name)
+    stood = (one.start_ms for one in decided.values() if one.start_ms < frozen_ms and _stands(one))
     ends: dict[int, End | None] = {}
     covered_until_ms = -1
-    for start_ms in sorted(starts):
-        if start_ms < covered_until_ms:
-            continue  # one of the rule stands already, or began a short while ago
+    for start_ms in sorted({*stood, *starts}):
+        if start_ms < covered_until_ms or start_ms in passed_before:
+            continue  # one of the rule stands already, or began a short while ago; or it was judged before
+        if start_ms not in decided and not applies:
+            state.passed = passed.noted(state.passed, rule.name, start_ms)
+            continue
         ends[start_ms] = end = _end_of(state, rule, start_ms)
-        known = decided.get(start_ms)
-        if _applies(draft, rule) if known is None else known.was_raised:
-            covered_until_ms = NEVER_MS if end is None else max(end[0], start_ms + pause_ms)
+        covered_until_ms = NEVER_MS if end is None else max(end[0], start_ms + rules.pause_ms(rule))
     return ends
 
 
@@ -127,19 +153,6 @@ def _has_begun(start: Start, at_ms: int, known_until_ms: int) -> bool:
     return start.at_ms < known_until_ms or (start.sure and start.at_ms <= at_ms)
 
 
-def _applies(draft: Draft, rule: ChurnRules) -> bool:
-    """Whether the rule is for somebody ranked as the customer is now."""
-    return not rule.tiers or draft.state.ranked in rule.tiers
-
-
-def _raise(draft: Draft, rule: ChurnRules, start_ms: int) -> Episode:
-    """Decide an episode: warn, or note that the rule did not apply at its start."""
-    if not _applies(draft, rule):
-        return Episode(rule.name, start_ms, 0, PASSED)
-    effects.churn_warned(draft, rule, start_ms)
-    return Episode(rule.name, start_ms)
-
-
 def _ended(draft: Draft, rule: ChurnRules, episode: Episode, end: End | None) -> Episode:
     """Publish the end of an episode if it differs from what was published, and return the episode.
 
@@ -147,8 +160,6 @@ def _ended(draft: Draft, rule: ChurnRules, episode: Episode, end: End | None) ->
     ended it turns out never to have been, it stands again, and is warned of again.
     """
     end_ms, ended_by = (0, OPEN) if end is None else (end[0], end[1].value)
-    if episode.ended_by == PASSED:
-        return msgspec.structs.replace(episode, end_ms=end_ms)
     if (episode.end_ms, episode.ended_by) == (end_ms, ended_by):
         return episode
     if end is None:
@@ -205,10 +216,10 @@ def _after_contact(state: State, policy: Policy) -> tuple[int, ...]:
 def _ahead(state: State, policy: Policy, rule: ChurnRules, known_until_ms: int) -> int:
     """Return the rule's first start from ``known_until_ms`` on that is not decided, if nothing more is heard."""
     mine = [one for one in state.episodes if one.rule == rule.name]
-    decided, pause_ms = {one.start_ms for one in mine}, rules.pause_ms(rule)
+    decided = {one.start_ms for one in mine} | passed.starts_of(state.passed, rule.name)
     # Thousands of orders of one day would each be looked at while the rule pauses.
-    paused = (one.start_ms + pause_ms for one in mine if one.was_raised and _stands(one))
+    paused = (one.start_ms + rules.pause_ms(rule) for one in mine if _stands(one))
     from_ms = max(known_until_ms, *paused, 0)
-    starts = rules.starts(state, policy, rule)
+    starts = rules.starts(state, policy, rule, since_ms=from_ms)  # ascending: the first one is the next one
     ahead = (one.at_ms for one in starts if one.at_ms >= from_ms and not one.sure)
-    return min((at_ms for at_ms in ahead if at_ms not in decided), default=NEVER_MS)
+    return next((at_ms for at_ms in ahead if at_ms not in decided), NEVER_MS)

@@ -10,6 +10,7 @@ from services.scorer.core.tiers import first_tier, next_tier, shown_tier, value_
 
 if TYPE_CHECKING:
     from services.scorer.core.draft import Because, Draft
+    from services.scorer.core.state import State
 
 
 def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) -> None:
@@ -40,6 +41,21 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
     if ranked != ranked_before:
         state.ranked, state.ranked_since_ms = ranked, at_ms
     review_and_show(draft, at_ms, known_until_ms, because, ranked_before=ranked_before)
+
+
+def never_bought(state: State) -> bool:
+    """Return whether there is no purchase and no return, nor one that was forgotten."""
+    return state.first_purchase_ms is None and not state.purchases
+
+
+def become_prospect(state: State) -> None:
+    """Take the tiers from a draft's state: the only purchase never was.
+
+    What was published last stands (lapsed, as a rule); the next purchase gives a first tier again.
+    """
+    state.ranked, state.ranked_since_ms = None, 0
+    state.tier, state.tier_since_ms = None, 0
+    state.starts = ()
 
 
 def review_and_show(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from schemas.events import Input, TierChanged
-from schemas.tiers import Cause
+from schemas.tiers import LAPSED, Cause
 from schemas.times import to_ms
 from schemas.wire import Refused
 from services.scorer.core import tiers
@@ -203,6 +203,10 @@ def _points_flaws(change: TierChanged, policy: Policy) -> list[str]:
 def _chain_flaws(change: TierChanged, earlier: Sequence[TierChanged]) -> list[str]:
     was = (earlier[-1].current, earlier[-1].ranked_current) if earlier else (None, None)
     if (change.previous, change.ranked_previous) == was:
+        return []
+    is_first = change.previous is None and change.ranked_previous is None
+    # A correction may have made a prospect of the customer, who has no tier; a pin may have hidden it.
+    if is_first and earlier and (earlier[-1].current == LAPSED or earlier[-1].proof.pin is not None):
         return []
     goes_on = f"it goes on from {change.previous}, ranked {change.ranked_previous}"
     return [f"{goes_on}, and the change before led to {was[0]}, ranked {was[1]}"]

@@ -7,8 +7,9 @@ would cost more than everything the scorer does with them.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, overload
 
 from schemas.times import DAY_MS, to_ms
 from services.scorer.core.identity import stable_hash
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 _RECORD: Final = Struct("<qqQQI")
 _TIME: Final = Struct("<q")
+_TIME_ALONE: Final = Struct("<q28x")  # of a record
+_BELOW_128: Final = bytes(range(128))
 SIZE: Final = _RECORD.size
-_ORDER_AT, _EVENT_AT = 16, 24
+_SIGN_AT, _ORDER_AT, _EVENT_AT = 15, 16, 24
 # No local day is longer, not even one that a clock change repeats in part.
 _DAY_REACH_MS: Final = 2 * DAY_MS
 
@@ -83,6 +86,38 @@ def time_at(purchases: bytes, index: int) -> int:
     """Return the time of the fact at ``index``, in milliseconds."""
     time_ms: int = _TIME.unpack_from(purchases, index * SIZE)[0]
     return time_ms
+
+
+class Times(Sequence[int]):
+    """The times of packed facts, each read only when it is asked for."""
+
+    def __init__(self, purchases: bytes) -> None:
+        """Look at these facts."""
+        self._purchases = purchases
+
+    def __len__(self) -> int:
+        """Return the number of facts."""
+        return len(self._purchases) // SIZE
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        """Return the time of a fact in ms, or those of several."""
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        time_ms: int = _TIME.unpack_from(self._purchases, index * SIZE)[0]
+        return time_ms
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield all of them."""
+        return (time_ms for (time_ms,) in _TIME_ALONE.iter_unpack(self._purchases))
+
+
+def are_sales(purchases: bytes) -> bool:
+    """Whether no fact is a return: an amount below 0 has the highest bit of its last byte set."""
+    return not purchases[_SIGN_AT::SIZE].translate(None, _BELOW_128)
 
 
 def every(purchases: bytes) -> Iterator[Fact]:

@@ -7,24 +7,26 @@ lose its order, or it would count a second time, on its own day.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
+from schemas.times import to_ms
 from schemas.wire import Reason, Refused
-from services.scorer.core import contacts, earnings, episodes, facts, notes, sightings, window
+from services.scorer.core import contacts, counted, earnings, episodes, facts, notes, sightings, window
 from services.scorer.core.facts import Fact
 from services.scorer.core.identity import stable_hash
+from services.scorer.core.limits import refuse
 from services.scorer.core.news import Amendment, News, Note
 from services.scorer.core.policy import DisengagedRule
 from services.scorer.core.state import NEVER_MS, Revision, Sighting, State
 
 if TYPE_CHECKING:
-    from schemas.events import Input, PurchaseBody
+    from schemas.events import Input
     from services.scorer.core.draft import Draft
     from services.scorer.core.policy import Policy
 
-# The sum of all that may be remembered has to stay within 64 bits.
-_BASE_MINOR_MAX: Final = 10**14
+__all__ = ["forget", "is_repeat", "refuse", "take_up", "tell_of_corrected"]
 
 
 def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
@@ -46,40 +48,9 @@ def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
         raise Refused(Reason.CONFLICT, "this customer's event_id was used with another body")
     if known is None and news.time_ms < horizon_ms:
         _refuse_late(policy)
+    if known is None and not isinstance(news, Fact) and counted.is_lost(state, news, policy):
+        _refuse_lost()
     return known is not None
-
-
-def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) -> None:
-    """Refuse a purchase that can't be added up, or that there is no room for.
-
-    Room is ``purchases_max`` facts in the window, and as many behind it.
-
-    Raises:
-        Refused: CURRENCY, RANGE or HOT.
-    """
-    body = event.purchase if isinstance(event, PurchaseCorrected) else event
-    fact = news.fact if isinstance(news, Amendment) else news
-    if body is None or not isinstance(fact, Fact):
-        return
-    currency: str = body.currency  # type: ignore[union-attr]  # a fact is made of a purchase only
-    if currency not in policy.conversions:
-        raise Refused(
-            Reason.CURRENCY, f"the policy counts in {policy.currency} and has no rate for {currency}"
-        )
-    if abs(fact.amount_minor) > _BASE_MINOR_MAX:
-        what = f"the amount comes to more than {_BASE_MINOR_MAX:.0e} minor units of {policy.currency}"
-        raise Refused(Reason.RANGE, what)
-    size = facts.count(state.purchases)
-    if size < policy.purchases_max:
-        return
-    start_ms = now_ms - policy.window_ms
-    outside = facts.first_after(state.purchases, start_ms)
-    beside = size - outside if fact.time_ms > start_ms else outside
-    old = facts.find_event(state.purchases, fact.event)  # what a correction replaces makes room for it
-    if old is not None and (old.time_ms > start_ms) == (fact.time_ms > start_ms):
-        beside -= 1
-    if beside >= policy.purchases_max:
-        raise Refused(Reason.HOT, f"the customer has {policy.purchases_max} purchases in the window already")
 
 
 def take_up(draft: Draft, event: Input, news: News) -> None:
@@ -91,16 +62,21 @@ def take_up(draft: Draft, event: Input, news: News) -> None:
             notes.take_up(draft, news)
         case Amendment():
             _amend(draft, news)
-            if draft.policy.needs_products and isinstance(event, PurchaseCorrected):
-                _earn_anew(draft, news, event)
+            earnings.withdraw(draft.state, news.purchase)
+            if news.fact is not None and isinstance(event, PurchaseCorrected):
+                _earn(draft, news.fact, event.purchase)
         case Fact():
             _take_up_purchase(draft, news)
             if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
                 notes.tell_referrer(draft, event)
-            if isinstance(event, PurchaseRecorded) and event.lines and draft.policy.keeps_interests:
-                notes.note_lines(draft.state, news, event, draft.policy)
-            if draft.policy.needs_products and isinstance(event, PurchaseRecorded):
-                _earn(draft, news, event)
+            _earn(draft, news, event)
+
+
+def tell_of_corrected(draft: Draft, purchase: PurchaseRecorded, now_ms: int) -> None:
+    """Tell the referrer of a purchase that came after its correction, as if it had come before."""
+    is_corrected = _revision(draft.state, stable_hash(purchase.event_id)) is not None
+    if is_corrected and to_ms(purchase.occurred_at) >= now_ms - draft.policy.memory_ms:
+        notes.tell_referrer(draft, purchase)  # any other was told of when it was taken up
 
 
 def forget(state: State, policy: Policy) -> None:
@@ -109,22 +85,20 @@ def forget(state: State, policy: Policy) -> None:
     if state.oldest_ms < horizon_ms:
         _forget_purchases(state, horizon_ms)
     contacts.forget(state, horizon_ms)
-    episodes.forget(state, horizon_ms)
+    episodes.forget(state, horizon_ms, policy)
     if state.recent and state.recent[0].time_ms < horizon_ms:
         state.recent = tuple(one for one in state.recent if one.time_ms >= horizon_ms)
+    if state.counted is not None:
+        state.counted = counted.forget(state.counted, horizon_ms)
     notes.forget(state, horizon_ms, policy)
 
 
 def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
     """Return what is remembered under the event's id, if it may still be."""
     if isinstance(news, Sighting):
-        return next(
-            (one for one in state.recent if one.event == news.event and one.time_ms >= horizon_ms), None
-        )
+        return _remembered(state.recent, news.event, horizon_ms) or _counted(state, news.event, horizon_ms)
     if isinstance(news, Note):
-        return next(
-            (one for one in state.seen if one.event == news.event and one.time_ms >= horizon_ms), None
-        )
+        return _remembered(state.seen, news.event, horizon_ms) or _counted(state, news.event, horizon_ms)
     revised = _revision(state, news.event)
     if revised is not None and revised.time_ms >= horizon_ms:
         return revised
@@ -134,8 +108,18 @@ def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
     return None  # only not forgotten yet: whether it was must not depend on when somebody last looked
 
 
+def _remembered(kept: tuple[Any, ...], event: int, horizon_ms: int) -> Any:
+    return next((one for one in kept if one.event == event and one.time_ms >= horizon_ms), None)
+
+
+def _counted(state: State, event: int, horizon_ms: int) -> Any:
+    one = counted.find(state, event)
+    return one if one is not None and one.time_ms >= horizon_ms else None
+
+
 def _revision(state: State, event: int) -> Revision | None:
-    return next((one for one in state.revisions if one.event == event), None)
+    at = bisect_left(state.revisions, event, key=lambda one: one.event)
+    return state.revisions[at] if at < len(state.revisions) and state.revisions[at].event == event else None
 
 
 def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
@@ -155,12 +139,20 @@ def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
 
 def _is_known_pair(state: State, news: Note) -> bool:
     referred = stable_hash(news.body.referred_customer_id)
-    return any(one.referred == referred and one.time_ms <= news.time_ms for one in state.referrals)
+    known_ms = notes.paired_ms(state.referrals, referred)
+    return known_ms is not None and known_ms <= news.time_ms
 
 
 def _refuse_late(policy: Policy) -> None:
     days = policy.window_days + policy.lateness_days
     raise Refused(Reason.LATE, f"the event is more than {days} days older than the customer's clock")
+
+
+def _refuse_lost() -> None:
+    what = (
+        f"this customer's newest {counted.COUNTED_MAX:,} browses, responses and contacts are known one by one"
+    )
+    raise Refused(Reason.LATE, f"{what}; the event is older, so it can't be told from a repeat")
 
 
 def _newest_ms(purchases: bytes, fact: Fact) -> int:
@@ -195,29 +187,22 @@ def _amend(draft: Draft, news: Amendment) -> None:
     draft.news_is_late = True
 
 
-def _earn(draft: Draft, fact: Fact, body: PurchaseRecorded | PurchaseBody) -> None:
+def _earn(draft: Draft, fact: Fact, body: Any) -> None:
     earned = earnings.earned_of(body, fact, draft.moment.products, draft.policy)
     if earned is not None:
         earnings.note(draft.state, earned)
 
 
-def _earn_anew(draft: Draft, news: Amendment, event: PurchaseCorrected) -> None:
-    """Put what the corrected body earns in the place of what the purchase earned before."""
-    earnings.withdraw(draft.state, news.purchase)
-    if news.fact is not None and event.purchase is not None:
-        _earn(draft, news.fact, event.purchase)
-
-
 def _take_up_sighting(draft: Draft, sighting: Sighting, event: Any) -> None:
     state, policy, time_ms = draft.state, draft.policy, sighting.time_ms
     state.recent = sightings.with_sighting(state.recent, sighting)
-    if policy.keeps_months and sighting.kind != "delivered":
+    if counted.note(state, sighting, policy):
         notes.interact(state, time_ms, policy)
+        if policy.keeps_interests and sightings.is_browse(sighting):
+            notes.note_browse(state, time_ms, event, policy)
     if sightings.is_browse(sighting):
         if sighting.competitor:
             notes.mention(draft, time_ms, sighting.competitor)
-        if policy.keeps_interests:
-            notes.note_browse(state, time_ms, event, policy)
     elif sightings.is_response(sighting):
         _hear(draft, time_ms)
         state.last_response_ms = max(state.last_response_ms or 0, time_ms)

@@ -57,7 +57,10 @@ def noted(
     categories: Iterable[Interest] = (),
     brands: Iterable[Interest] = (),
 ) -> tuple[Month, ...]:
-    """Return the months with something more in one of them; sums, so the order of notes can't show."""
+    """Return the months with something more in one of them; sums, so the order of notes can't show.
+
+    What adds up to nothing is as if it had never been: a correction leaves no trace.
+    """
     at = bisect_left(months, number, key=lambda month: month.number)
     there = at < len(months) and months[at].number == number
     old = months[at] if there else Month(number)
@@ -69,7 +72,8 @@ def noted(
         _added(old.brands, brands),
         old.high_grade + high_grade,
     )
-    return (*months[:at], new, *months[at + there :])
+    some = () if new == Month(number) else (new,)
+    return (*months[:at], *some, *months[at + there :])
 
 
 def forgotten(months: tuple[Month, ...], now: int) -> tuple[Month, ...]:
@@ -85,7 +89,11 @@ def _added(old: tuple[Interest, ...], more: Iterable[Interest]) -> tuple[Interes
     for interest in more:
         changed = True
         known = by_name.get(interest.name)
-        by_name[interest.name] = interest if known is None else _sum(known, interest)
+        total = interest if known is None else _sum(known, interest)
+        if total == Interest(interest.name, 0, 0, 0, 0):
+            by_name.pop(interest.name, None)
+        else:
+            by_name[interest.name] = total
     if not changed:
         return old
     return tuple(by_name[name] for name in sorted(by_name)[:NAMES_MAX])

@@ -6,7 +6,7 @@ repeat changes nothing.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from schemas.events import (
     TierUnpinned,
 )
 from schemas.times import to_ms
-from services.scorer.core import earnings, months, pins
+from services.scorer.core import counted, earnings, months, pins
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.money import in_base
 from services.scorer.core.referral import referral_of
@@ -41,7 +41,6 @@ from services.scorer.core.state import (
 if TYPE_CHECKING:
     from schemas.events import ProductBrowsed, PurchaseRecorded
     from services.scorer.core.draft import Draft
-    from services.scorer.core.facts import Fact
     from services.scorer.core.news import Note
     from services.scorer.core.policy import Policy
     from services.scorer.core.state import State
@@ -50,6 +49,7 @@ SEEN_MAX: Final = 64
 CASES_MAX: Final = 64
 ANSWERS_MAX: Final = 16
 CORRECTIONS_MAX: Final = 64
+REFERRERS_MAX: Final = 64
 _NOT_ATTRIBUTES: Final = frozenset(
     {"event_id", "customer_id", "occurred_at", "cleared", "assets_minor", "assets_currency"}
 )
@@ -60,6 +60,8 @@ _SEVERITIES: Final = ("", "minor", "medium", "serious")  # ascending
 def take_up(draft: Draft, note: Note) -> None:
     """Record a note in a draft's state."""
     state, body = draft.state, note.body
+    if counted.note(state, note, draft.policy):
+        interact(state, note.time_ms, draft.policy)
     state.seen = _newest(state.seen, Seen(note.time_ms, note.event, note.crc), SEEN_MAX)
     match body:
         case CustomerDescribed():
@@ -72,7 +74,6 @@ def take_up(draft: Draft, note: Note) -> None:
             state.answers = _newest(
                 state.answers, Answer(note.time_ms, note.event, body.kind, body.score), ANSWERS_MAX
             )
-            interact(state, note.time_ms, draft.policy)
         case TierPinned():
             until_ms = NEVER_MS if body.until is None else to_ms(body.until)
             decision = Decision(note.time_ms, note.event, body.tier, until_ms, body.cause, body.decided_by)
@@ -95,9 +96,8 @@ def mention(draft: Draft, time_ms: int, competitor: str) -> None:
 
 
 def interact(state: State, time_ms: int, policy: Policy) -> None:
-    """Count one more interaction in its month, where the policy keeps months."""
-    if policy.keeps_months:
-        state.months = months.noted(state.months, months.number_of(time_ms, policy), interactions=1)
+    """Count one more interaction in its month."""
+    state.months = months.noted(state.months, months.number_of(time_ms, policy), interactions=1)
 
 
 def forget(state: State, horizon_ms: int, policy: Policy) -> None:
@@ -113,16 +113,37 @@ def forget(state: State, horizon_ms: int, policy: Policy) -> None:
     if state.unsubscribed and state.unsubscribed[0] < horizon_ms:
         state.unsubscribed = tuple(one for one in state.unsubscribed if one >= horizon_ms)
     if state.cases:
-        # A complaint counts for as long as its rule may wait, see DisengagedRule.
-        kept = tuple(one for one in state.cases if _newest_ms(one) >= horizon_ms - policy.memory_ms // 4)
+        kept = tuple(one for one in state.cases if _is_remembered(one, horizon_ms, policy))
         state.cases = kept if len(kept) < len(state.cases) else state.cases
     if state.revisions:
         kept_too = tuple(one for one in state.revisions if one.time_ms >= horizon_ms)
         state.revisions = kept_too if len(kept_too) < len(state.revisions) else state.revisions
     if state.months:
         now = months.number_of(state.settled_ms, policy)
-        state.months = months.forgotten(state.months, now)
-        state.earned = earnings.forgotten(state.earned, now) if state.earned else state.earned
+        kept_months = months.forgotten(state.months, now)
+        if kept_months is not state.months:
+            state.months = kept_months
+            state.earned = earnings.forgotten(state.earned, now)
+
+
+def remembered_complaints(state: State, horizon_ms: int, policy: Policy) -> frozenset[str]:
+    """Return the contact ids of the complaints that are not forgotten yet."""
+    return frozenset(
+        one.contact_id
+        for one in state.cases
+        if one.kind == "complaint" and _is_remembered(one, horizon_ms, policy)
+    )
+
+
+def paired_ms(pairs: tuple[Referral, ...], who: int) -> int | None:
+    """Return since when a pair is known, None when it is not. Pairs are sorted by the other customer."""
+    at = bisect_left(pairs, who, key=lambda pair: pair.referred)
+    return pairs[at].time_ms if at < len(pairs) and pairs[at].referred == who else None
+
+
+def _is_remembered(case: Case, horizon_ms: int, policy: Policy) -> bool:
+    """Whether a contact counts yet. A complaint does for as long as its rule may wait, see DisengagedRule."""
+    return _newest_ms(case) >= horizon_ms - policy.memory_ms // 4
 
 
 def _newest_ms(case: Case) -> int:
@@ -159,10 +180,8 @@ def _describe(state: State, note: Note, policy: Policy) -> None:
 
 def _refer(state: State, referred: int, time_ms: int) -> None:
     """Count a pair once, at the earliest time known."""
-    known = {one.referred: one.time_ms for one in state.referrals}
-    if time_ms < known.get(referred, NEVER_MS):
-        known[referred] = time_ms
-        state.referrals = tuple(Referral(who, known[who]) for who in sorted(known))
+    if time_ms < (paired_ms(state.referrals, referred) or NEVER_MS):
+        state.referrals = _paired(state.referrals, Referral(referred, time_ms))
 
 
 def _contact(draft: Draft, note: Note) -> None:
@@ -187,7 +206,6 @@ def _contact(draft: Draft, note: Note) -> None:
     )
     state.cases = tuple(sorted(newest[-CASES_MAX:], key=lambda case: case.contact_id))
     draft.noted = True
-    interact(state, note.time_ms, draft.policy)
     if body.competitor:
         mention(draft, note.time_ms, body.competitor)
 
@@ -205,34 +223,28 @@ def _correct_reason(state: State, note: Note) -> None:
 
 
 def tell_referrer(draft: Draft, purchase: PurchaseRecorded) -> None:
-    """Publish the referral that a purchase shows: once per pair, and again if it turns out to be older."""
+    """Publish the referral that a purchase shows: once per pair, and again if it turns out to be older.
+
+    Of more than ``REFERRERS_MAX`` the oldest are forgotten: told again, they count once all the same.
+    """
     made = referral_of(purchase)
     if made is None:
         return
     state, time_ms = draft.state, to_ms(purchase.occurred_at)
-    known = {one.referred: one.time_ms for one in state.referrers}
     referrer = stable_hash(made.customer_id)
-    if time_ms < known.get(referrer, NEVER_MS):
-        known[referrer] = time_ms
-        state.referrers = tuple(Referral(who, known[who]) for who in sorted(known))
+    if time_ms < (paired_ms(state.referrers, referrer) or NEVER_MS):
+        state.referrers = _paired(state.referrers, Referral(referrer, time_ms))
+        if len(state.referrers) > REFERRERS_MAX:
+            oldest = min(state.referrers, key=lambda one: (one.time_ms, one.referred))
+            state.referrers = tuple(one for one in state.referrers if one != oldest)
         draft.effects.append(made)
 
 
-def note_lines(state: State, fact: Fact, purchase: PurchaseRecorded, policy: Policy) -> None:
-    """Count a basket's categories and brands in its month; a return takes them out again."""
-    sign = 1 if fact.is_sale else -1
-    categories: dict[str, int] = {}
-    brands: dict[str, int] = {}
-    for line in purchase.lines or ():
-        amount_minor = sign * in_base(line.amount_minor, purchase.currency, policy)
-        categories[line.category] = categories.get(line.category, 0) + amount_minor
-        brands[line.brand] = brands.get(line.brand, 0) + amount_minor
-    state.months = months.noted(
-        state.months,
-        months.number_of(fact.time_ms, policy),
-        categories=[Interest(name, amount, sign, 0, 0) for name, amount in categories.items()],
-        brands=[Interest(name, amount, sign, 0, 0) for name, amount in brands.items()],
-    )
+def _paired(pairs: tuple[Referral, ...], pair: Referral) -> tuple[Referral, ...]:
+    """Return the pairs with one at its time, known before or not."""
+    at = bisect_left(pairs, pair.referred, key=lambda known: known.referred)
+    there = at < len(pairs) and pairs[at].referred == pair.referred
+    return (*pairs[:at], pair, *pairs[at + there :])
 
 
 def note_browse(state: State, time_ms: int, event: ProductBrowsed, policy: Policy) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.tiers import Cause
-from services.scorer.core import contacts, episodes, memory, window
+from services.scorer.core import contacts, counted, episodes, memory, window
 from services.scorer.core.draft import Because, Draft, Step
 from services.scorer.core.evaluate import review_and_show
 from services.scorer.core.score import score_of
@@ -32,6 +32,7 @@ def rescore(state: State, moment: Moment, policy: Policy) -> Step:
     kept = draft.state
     window.reopen(kept, max(moment.now_ms, kept.settled_ms), policy)
     contacts.rebuild(kept, kept.settled_ms - policy.memory_ms, policy)
+    kept.counted = counted.begun(kept.counted, kept.settled_ms, policy)
     memory.forget(kept, policy)
     kept.score = score_of(kept, policy)
     ranked_before = kept.ranked

@@ -5,36 +5,33 @@ A ``State`` is never changed once it was returned: a transition copies it first 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-FORMAT: Final = 2
+from services.scorer.core.churn import passed
+
+FORMAT: Final = 3
+_PASSED: Final = "passed"  # how an episode ended, up to format 2: its rule did not apply
 _FORMAT_BYTE: Final = bytes([FORMAT])
 
-PASSED: Final = "passed"  # the rule did not apply at the start of this episode: never published
 OPEN: Final = ""
 NEVER_MS: Final = 2**62
 MENTIONS_MAX: Final = 64  # of competitors; beyond it the oldest go
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One churn episode that was decided: raised, or (``PASSED``) found not to apply."""
+    """One churn episode that was raised."""
 
     rule: str
     start_ms: int
     end_ms: int = 0  # 0 while open
-    ended_by: str = OPEN  # a value of EpisodeEnd, OPEN or PASSED
+    ended_by: str = OPEN  # a value of EpisodeEnd, or OPEN
 
     @property
     def is_open(self) -> bool:
         """Whether the warning stands."""
         return self.ended_by == OPEN
-
-    @property
-    def was_raised(self) -> bool:
-        """Whether a warning was published."""
-        return self.ended_by != PASSED
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -105,6 +102,14 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     crc: int
 
 
+class Counted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which events the months have counted, see counted.py."""
+
+    since_ms: int = 0  # what occurred earlier is in no month: they were not kept then
+    whole_from_ms: int = 0  # from here on every counted event is among ``events``
+    events: bytes = b""
+
+
 class Interest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a category or a brand meant in one local month."""
 
@@ -127,12 +132,13 @@ class Month(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Earned(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one purchase put into its month, so that a correction can take it out again."""
+    """What one purchase put into its month, so that a correction can take it out again. A return's is negative."""
 
     event: int  # hash of the purchase's event id
     month: int
-    margin_minor: int  # a return's is negative
+    margin_minor: int
     high_grade: int  # products
+    names: bytes = b""  # of categories and brands, packed: see earnings.py; since format 3
 
 
 class Referral(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -217,8 +223,10 @@ class State(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     attributes: tuple[Attribute, ...] = ()  # by name
     decision: Decision | None = None
     corrections: tuple[Correction, ...] = ()  # of reasons, by rule and start
-    sampled_day: int = 0  # not used; it keeps the place of what follows in stored states
-    earned: tuple[Earned, ...] = ()  # by purchases of known products, by event; empty unless measured
+    passed: bytes = b""  # starts at which a rule did not apply, see churn/passed.py; since format 3
+    earned: tuple[Earned, ...] = ()  # by purchases with lines, by event; empty unless measured
+    # -- since format 3 (and ``passed``) -----------------------------------------------------------
+    counted: Counted | None = None  # None: the policy keeps no months
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -239,11 +247,30 @@ def decode_state(stored: bytes) -> State:
     """
     if stored[:1] == _FORMAT_BYTE:
         return _decoder.decode(memoryview(stored)[1:])
-    if stored[:1] == b"\x01":
-        return _from_format_1(_decoder.decode(memoryview(stored)[1:]))
+    if stored[:1] in {b"\x01", b"\x02"}:
+        state = _from_format_2(msgspec.msgpack.decode(memoryview(stored)[1:]))
+        return _from_format_1(state) if stored[:1] == b"\x01" else state
     raise ValueError(
         f"state format {stored[:1].hex() or 'none'} is unknown; run the version that wrote it, or a later one"
     )
+
+
+def _from_format_2(fields: list[Any]) -> State:
+    """Bring the fields of format 2 or 1 to their newest meaning.
+
+    Up to then what is ``passed`` now stood among the episodes, and in its place a number that nothing read.
+    """
+    place = State.__struct_fields__.index("passed")
+    if len(fields) > place:
+        fields[place] = b""
+    state = msgspec.convert(fields, State)
+    if state.months:  # what they count beyond the newest was forgotten: nothing late may be counted again
+        state.counted = Counted(since_ms=state.settled_ms + 1)
+    gone = [one for one in state.episodes if one.ended_by == _PASSED]
+    if gone:
+        state.passed = passed.packed((one.rule, one.start_ms) for one in gone)
+        state.episodes = tuple(one for one in state.episodes if one.ended_by != _PASSED)
+    return state
 
 
 def _from_format_1(state: State) -> State:

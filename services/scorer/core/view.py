@@ -67,5 +67,5 @@ def summary(state: State, policy: Policy) -> Summary:
         purchases=tuple((fact.time_ms, fact.amount_minor) for fact in facts.every(state.purchases)),
         recent=state.recent,
         contacts=tuple((contact_ms(one), cause_of(one).value) for one in state.contacts),
-        episodes=tuple(one for one in state.episodes if one.was_raised),
+        episodes=state.episodes,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from math import exp, lgamma, log, log1p
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.events import FrequencyBasis
 from schemas.times import DAY_MS
@@ -17,8 +17,13 @@ from services.scorer.core import facts
 from services.scorer.core.churn.start import Start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from services.scorer.core.policy import FrequencyRule, Policy
     from services.scorer.core.state import State
+
+
+_FEW: Final = 64  # to look at more than so many orders, all are read at once
 
 
 class Comparison(NamedTuple):
@@ -40,22 +45,30 @@ def starts(state: State, policy: Policy, rule: FrequencyRule) -> list[Start]:
 
     The ones ahead hold if nothing more is bought until then; more orders only make them less true.
     """
+    return list(starts_since(state, policy, rule, 0))
+
+
+def starts_since(state: State, policy: Policy, rule: FrequencyRule, since_ms: int) -> Iterator[Start]:
+    """Yield the starts from an instant on, ascending: often the first of thousands is all that is asked."""
     first_ms = state.first_purchase_ms
     if first_ms is None or facts.count(state.purchases) < rule.orders_min:
-        return []
+        return
     times = order_times(state)
     recent_ms = rule.recent_days * DAY_MS
-    since_ms = state.settled_ms - policy.lateness_ms
-    found = []
-    for index in range(bisect_left(times, since_ms - recent_ms), len(times)):
+    since_ms = max(since_ms, state.settled_ms - policy.lateness_ms)
+    first = bisect_left(times, since_ms - recent_ms)
+    if len(times) - first > _FEW:
+        times = list(times)
+    for index in range(first, len(times)):
         at_ms = times[index] + recent_ms
         if is_down(compare(times, at_ms, first_ms, rule), rule):
-            found.append(Start(at_ms))
-    return found
+            yield Start(at_ms)
 
 
-def order_times(state: State) -> list[int]:
+def order_times(state: State) -> Sequence[int]:
     """Return the times of all remembered orders, ascending; an order is dated by its first sale."""
+    if not state.has_links and facts.are_sales(state.purchases):
+        return facts.Times(state.purchases)  # each fact is an order: nothing has to be read but what is asked
     first: dict[int, int] = {}
     for fact in facts.every(state.purchases):
         if fact.is_sale:
@@ -63,7 +76,7 @@ def order_times(state: State) -> list[int]:
     return list(first.values())
 
 
-def compare(times: list[int], at_ms: int, first_ms: int, rule: FrequencyRule) -> Comparison:
+def compare(times: Sequence[int], at_ms: int, first_ms: int, rule: FrequencyRule) -> Comparison:
     """Return the two counts at an instant: in (at - recent, at], and in the past before it."""
     recent_from = at_ms - rule.recent_days * DAY_MS
     past_from = max(recent_from - rule.past_days * DAY_MS, first_ms - 1)

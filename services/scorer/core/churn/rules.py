@@ -17,6 +17,8 @@ from services.scorer.core.policy import (
 from services.scorer.core.state import MENTIONS_MAX, NEVER_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from schemas.events import ChurnBasis
     from services.scorer.core.churn.start import Start
     from services.scorer.core.policy import ChurnRules, Policy
@@ -31,13 +33,16 @@ KIND_OF: Final[dict[type, ChurnKind]] = {
 }
 
 
-def starts(state: State, policy: Policy, rule: ChurnRules) -> list[Start]:
-    """Return the rule's starts by the remembered facts; those ahead hold if nothing more is heard."""
+def starts(state: State, policy: Policy, rule: ChurnRules, *, since_ms: int = 0) -> Iterable[Start]:
+    """Return the rule's starts by the remembered facts, ascending; those ahead hold if nothing more is heard.
+
+    Only those from ``since_ms`` on are asked for; others may be among them.
+    """
     match rule:
         case SilenceRule():
             return silence.starts(state, policy, rule)
         case FrequencyRule():
-            return frequency.starts(state, policy, rule)
+            return frequency.starts_since(state, policy, rule, since_ms)
         case CompetitorRule():
             return competitor.starts(state, policy, rule)
         case ModelRule():
