@@ -216,12 +216,10 @@ class TestTiers:
 
     def test_a_newcomer_is_placed_by_the_cut_offs_of_his_day(self) -> None:
         """High value at once, where they say so."""
-        life = Life(CUTS).happens(sale(at(0), 2_000_000))
-        change = Life(replace(CUTS, points=(replace(CUTS.points[0], plain=2_500), CUTS.points[1]))).happens(
-            sale(at(0), 51_240)
-        ).tier_changes[0]
+        low = replace(CUTS, points=(replace(CUTS.points[0], plain=2_500), CUTS.points[1]))
+        (change,) = Life(low).happens(sale(at(0), 51_240)).tier_changes
 
-        assert life.known.ranked == "regular"
+        assert first_change().ranked_current == "regular"
         assert change.ranked_current == "high_value"
         assert flaws(change, [], POLICY) == []
 
