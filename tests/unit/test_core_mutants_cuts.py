@@ -12,13 +12,65 @@ from schemas.events import CutPoint, ProductListed
 from services.scorer.core import cuts
 from services.scorer.core.cuts import (
     Cuts,
+    Histogram,
     bands_moved,
+    count_move,
+    cuts_of,
     empty_histogram,
     histogram_from_bytes,
     histogram_to_bytes,
 )
 from services.scorer.core.products import is_later, latest
-from tests.unit.core_given import CUTS
+from tests.unit.core_given import CUTS, POLICY
+
+
+def crowd(*scores: int) -> Histogram:
+    """Return the histogram of customers with these scores."""
+    histogram = empty_histogram()
+    for score in scores:
+        count_move(histogram, (None, score))
+    return histogram
+
+
+class TestCrowd:
+    """Cut-offs by share: 20 % above, 20 % below, two points of rank to get in and two to fall out."""
+
+    def test_a_hundred_customers(self) -> None:
+        """The best 20 are above, the worst 20 below; in by rank 18 or 22, out by the other."""
+        assert cuts_of(crowd(*range(1, 101)), POLICY) == Cuts(
+            points=(
+                CutPoint(above="high_value", enter=83, plain=81, leave=79),
+                CutPoint(above="regular", enter=23, plain=21, leave=19),
+            )
+        )
+
+    def test_a_share_is_rounded_down(self) -> None:
+        """Of nine customers one is above and one below, never two: a tier holds no more than its share."""
+        cuts_ = cuts_of(crowd(*range(1, 10)), POLICY)
+
+        assert cuts_ is not None
+        assert [point.plain for point in cuts_.points] == [9, 2]
+
+    def test_a_crowd_of_one(self) -> None:
+        """He is neither among the best nor among the worst; without him there are no cut-offs."""
+        cuts_ = cuts_of(crowd(500), POLICY)
+
+        assert cuts_ is not None
+        assert [(point.enter, point.plain, point.leave) for point in cuts_.points] == [
+            (501, 501, 501),
+            (500, 500, 500),
+        ]
+        assert cuts_of(empty_histogram(), POLICY) is None
+
+    def test_one_leaves_the_others_behind(self) -> None:
+        """Of three at one score one moves on: two are left, and nobody is lost."""
+        histogram = crowd(7, 7, 7)
+
+        count_move(histogram, (7, 9))
+
+        assert (histogram[7], histogram[9], sum(histogram)) == (2, 1, 3)
+        with pytest.raises(OverflowError):
+            count_move(histogram, (8, None))
 
 
 class TestStored:
