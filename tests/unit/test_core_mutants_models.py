@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
+from math import inf
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from services.scorer.core.draft import Moment
+from services.scorer.core.models.crossing import age_no_purchase_reaches
 from services.scorer.core.models.expectation import expected_purchases
 from services.scorer.core.models.parameters import Model, PurchaseModel, SpendModel
+from services.scorer.core.models.purchases import probability_no_purchase
 from services.scorer.core.models.spend import expected_spend_minor
 from services.scorer.core.policy import Policy, SilenceRule
 from services.scorer.core.predictions import predictions
@@ -57,6 +60,31 @@ def test_expected_purchases_to_eleven_digits_at_the_ends_of_the_parameters(
 
     assert expected_purchases(model, 0, 0.0, 0.0, horizon) == pytest.approx(
         exact(a, b, r, stretch), rel=2e-12, abs=0
+    )
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 30])
+def test_the_line_itself_is_reached(days: int) -> None:
+    """On the day on which the chance is exactly the threshold, also the day after the purchase; up to the last one."""
+    threshold = probability_no_purchase(DAILY, 3, 60.0, 60.0 + days, 90.0)
+
+    def reached(age_max: float, line: float = threshold) -> float:
+        return age_no_purchase_reaches(
+            DAILY, 3, 60.0, horizon=90.0, threshold=line, step=1.0, age_max=age_max
+        )
+
+    assert reached(3_660) == 60 + days
+    assert reached(60 + days) == 60 + days
+    assert reached(3_660, threshold + 1e-9) == 61 + days
+
+
+def test_a_line_just_below_certainty_is_never_reached_by_who_always_buys() -> None:
+    """A million purchases and a chance of all but 1e-12: the answer is never, not a division by zero."""
+    model = PurchaseModel(kind="bg_nbd", r=1e6, alpha=1.0, a=1e-6, b=1e6)
+
+    assert (
+        age_no_purchase_reaches(model, 0, 0.0, horizon=1.0, threshold=1 - 1e-12, step=1.0, age_max=3_660)
+        == inf
     )
 
 
