@@ -8,7 +8,8 @@ from schemas.events import Input, PurchaseLine, ReferralMade
 from schemas.times import from_ms
 from services.scorer.core import explain
 from services.scorer.core.due import next_due_ms
-from services.scorer.core.policy import DisengagedRule, Policy, SilenceRule, Weight
+from services.scorer.core.models.parameters import Model, PurchaseModel
+from services.scorer.core.policy import DisengagedRule, ModelRule, Policy, SilenceRule, Weight
 from services.scorer.core.segments.stage import stage
 from tests.unit.core_given import T0, Life, at, contact, corrected, response, sale
 
@@ -109,6 +110,18 @@ def test_a_void_takes_back_what_was_said_of_a_purchase() -> None:
     changes = life.tier_changes
     for number, change in enumerate(changes):
         assert explain.flaws(change, changes[:number], SILENCE) == []
+
+
+def test_nothing_stands_of_somebody_whose_every_purchase_was_voided() -> None:
+    """A warning that was decided long ago stands still less: who never bought can't churn."""
+    model = Model(purchases=PurchaseModel(unit="week", r=0.52, alpha=6.2, a=0.89, b=1.62))
+    policy = Policy(churn=(ModelRule(name="model", threshold=0.7),), model=model)
+    first, second = sale(T0), sale(at(94))
+    life = Life(policy=policy).happens(first).until(at(61))
+    life.happens(corrected(first, 1, at_ms=at(61)), second, corrected(second, 1, at_ms=at(115))).until(
+        at(200)
+    )
+    assert [what for _, what, _, _ in life.churn] == ["warned", "retracted"]
 
 
 def test_a_void_of_one_purchase_of_two_leaves_a_customer() -> None:

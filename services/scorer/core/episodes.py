@@ -127,9 +127,12 @@ def _true_ends(
     """Return the episodes that there are by the facts, each with what ended it, None while it is open.
 
     Before the rule's frozen instant they are those that were decided: the facts behind them are forgotten. A
-    new start is noted as passed where the rule is not for somebody ranked as the customer is.
+    new start is noted as passed where the rule is not for somebody ranked as the customer is. Of somebody whose
+    every purchase was voided none is true, however long ago it was decided: who never bought can't churn.
     """
     state, applies = draft.state, not rule.tiers or draft.state.ranked in rule.tiers
+    if state.first_purchase_ms is None:
+        return {}
     passed_before = passed.starts_of(state.passed, rule.name)
     stood = (one.start_ms for one in decided.values() if one.start_ms < frozen_ms and _stands(one))
     ends: dict[int, End | None] = {}

@@ -173,7 +173,7 @@ def _compare(at: str, one: Any, other: Any, found: list[str]) -> None:
     if isinstance(one, dict) and isinstance(other, dict):
         for name in sorted(one.keys() | other.keys()):
             _compare(f"{at}.{name}" if at else name, one.get(name), other.get(name), found)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+    elif isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
         for index, (left, right) in enumerate(zip(one, other, strict=True)):
             _compare(f"{at}[{index}]", left, right, found)
     elif one != other:

@@ -96,7 +96,9 @@ def usual_minor(state: State) -> int:
 def horizon_ms(state: State, policy: Policy) -> int:
     """Return an instant from which on time moves no ranked tier any more.
 
-    All has left the window and the ledger of months by then, and a dwell for every level has passed.
+    All has left the window and the ledger of months by then, and a dwell for every level has passed. Only a
+    ``predicted_value`` falls on for years after that, a little every day: under a policy that weighs it, what
+    is said to stay is said for this long and no longer, since years of days are too many to try.
     """
     dwells_ms = len(policy.tiers.levels) * (policy.tiers.dwell_ms + DAY_MS)
     return state.settled_ms + policy.window_ms + dwells_ms + 32 * DAY_MS
