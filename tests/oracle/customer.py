@@ -7,11 +7,16 @@ from tests.oracle.episodes import Warnings
 from tests.oracle.events import Event
 from tests.oracle.facts import Facts
 from tests.oracle.policy import Policy
+from tests.oracle.products import Products
 from tests.oracle.score import score
 from tests.oracle.tiers import AT_RISK, LAPSED, Cuts, first_level, next_level
 from tests.oracle.window import Measures, measure
 
 NEVER_MS = 1 << 62
+TOUCHES = frozenset(
+    ["product-browsed.v1", "campaign-responded.v1", "service-contact-recorded.v1", "feedback-given.v1"]
+)
+MOVED_BY_BROWSES = frozenset(["browse_interest", "category_share", "brand_share"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,9 @@ class Customer:
     evaluated_ms: int = 0
 
     @classmethod
-    def new(cls, customer_id: str, policy: Policy) -> "Customer":
+    def new(cls, customer_id: str, policy: Policy, products: Products) -> "Customer":
         """Return a customer of whom nothing is known."""
-        facts = Facts(policy)
+        facts = Facts(policy, products)
         return cls(customer_id, policy, facts, Warnings(facts))
 
     @property
@@ -82,6 +87,11 @@ class Customer:
     def may_move(self, event: Event) -> bool:
         """Whether the event can move score, tier or warning; what can't makes nobody look at its instant."""
         kinds = {rule["rule"] for rule in self.policy.rules}
+        touches = event.kind in TOUCHES and event.fields.get("response") != "delivered"
+        if touches and "interactions" in self.policy.measured:
+            return True
+        if event.kind == "product-browsed.v1" and not MOVED_BY_BROWSES.isdisjoint(self.policy.measured):
+            return True
         if event.kind == "campaign-responded.v1" and event.fields.get("response") == "opened":
             return any(rule.get("opened_counts") for rule in self.policy.rules)
         if event.kind == "campaign-responded.v1" and event.fields.get("response") == "unsubscribed":
@@ -116,7 +126,17 @@ class Customer:
         self.measures = measure(self.facts, now_ms)
         self.score = score(self.measures, self.policy)
         until_ms = now_ms if starts else max(now_ms - 1, self.warnings.judged_ms)
+        if not self.facts.purchases():
+            self.become_prospect(now_ms, until_ms)
+            return
         self.evaluate(now_ms, cuts, until_ms=until_ms)
+
+    def become_prospect(self, now_ms: int, until_ms: int) -> None:
+        """Forget every tier: all that was ever bought turned out never to have been."""
+        self.evaluated_ms = now_ms
+        self.warnings.judge(now_ms, until_ms, "")
+        self.levels.clear()
+        self.tier = None
 
     def evaluate(self, now_ms: int, cuts: Cuts | None, *, until_ms: int | None = None) -> None:
         """Settle the tiers by the score as it stands; with ``until_ms`` the warnings that start up to then, too."""

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from deploy.backtesting.stretches import Dealer
+from deploy.history import read
+from deploy.replay import Plan
 from services.scorer.core.policy import Policy
-from tests.histories.every_kind import Extras, write
+from services.scorer.core.products import latest, product_of
+from services.scorer.offline.replay import replay
+from tests.histories.every_kind import Extras, events
 from tests.histories.synthetic import Settings
+from tests.oracle.events import read_events
+from tests.oracle.products import read_products
+from tests.oracle.replay import replay as oracle_replay
+from tests.property.offline_given import WALL_MS, Collector, Tables, tables, tables_of
+from tests.property.oracle_baskets import CATEGORIES, standing, with_baskets
 
 RATES: Final = {"EUR": "1.0837", "JPY": "0.0067", "KWD": "3.25"}  # CHF has none on purpose
 SILENCE: Final = {"rule": "silence", "name": "early_silence", "days": 90}
@@ -55,6 +67,119 @@ RECENCY_AND_REFERRALS: Final[dict[str, Any]] = {
     "churn": [],
 }
 
+SPEND: Final = {"p": 6.25, "q": 3.74, "gamma_minor": 1544.0, "mean_minor": 3500}
+BY_SCORE: Final = {
+    "by": "score",
+    "levels": [
+        {"name": "gold", "at_least": 4000},
+        {"name": "silver", "at_least": 2500},
+        {"name": "base"},
+    ],
+    "margin_percent": 5,
+    "dwell_days": 30,
+    "orders_min": 2,
+}
+YEN: Final = {"USD": "151.337", "EUR": "162.5", "KWD": "491.23"}
+
+# Each metric is in two policies at least, under other normalisers, windows and time zones.
+METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
+    "baskets, Berlin": {
+        "rates": RATES,
+        "score": [
+            {
+                "metric": "category_share",
+                "weight": 0.3,
+                "normaliser": "linear",
+                "reference": 1,
+                "of": ["shoes", "hats"],
+            },
+            {"metric": "brand_share", "weight": 0.2, "reference": 1, "unit": 0.1, "of": ["Acme"]},
+            {"metric": "margin", "weight": 0.3, "reference": 500, "unit": 5},
+            {"metric": "high_grade", "weight": 0.2, "normaliser": "linear", "reference": 20},
+        ],
+        "bonus": [{"metric": "interactions", "points": 5, "points_max": 100}],
+        "tiers": FOUR_LEVELS,
+        "time_zone": "Europe/Berlin",
+    },
+    "baskets, half a year, yen, Kathmandu": {
+        "currency": "JPY",
+        "rates": YEN,
+        "window_days": 180,
+        "lateness_days": 20,
+        "returns_days": 60,
+        "score": [
+            {
+                "metric": "category_share",
+                "weight": 0.25,
+                "normaliser": "inverse",
+                "reference": 1,
+                "of": [*CATEGORIES[3:]],
+            },
+            {
+                "metric": "brand_share",
+                "weight": 0.25,
+                "normaliser": "linear",
+                "reference": 0.8,
+                "of": ["Zeta", "Acme"],
+            },
+            {"metric": "margin", "weight": 0.25, "normaliser": "linear", "reference": 50_000},
+            {"metric": "purchase_cycle", "weight": 0.25, "normaliser": "linear", "reference": 60},
+        ],
+        "bonus": [{"metric": "high_grade", "points": 7, "points_max": 700}],
+        "churn": [SILENCE],
+        "time_zone": "Asia/Kathmandu",
+    },
+    "attention, Auckland": {
+        "rates": RATES,
+        "score": [
+            {"metric": "browse_interest", "weight": 0.3, "reference": 20, "of": ["shoes", "socks"]},
+            {"metric": "interactions", "weight": 0.3, "normaliser": "linear", "reference": 30},
+            {"metric": "recency", "weight": 0.2, "reference": 100, "unit": 10},
+            {"metric": "assets", "weight": 0.2, "normaliser": "linear", "reference": 80_000},
+        ],
+        "bonus": [{"metric": "margin", "points": 1, "points_max": 300}],
+        "churn": EVERY_RULE[:-1],
+        "time_zone": "Pacific/Auckland",
+    },
+    "attention, fourteen months, St John's": {
+        "rates": RATES,
+        "window_days": 425,
+        "score": [
+            {"metric": "interactions", "weight": 0.4, "reference": 100, "unit": 2},
+            {"metric": "largest_order", "weight": 0.3, "normaliser": "linear", "reference": 900},
+            {"metric": "repurchase_rate", "weight": 0.3, "reference": 1, "unit": 0.2},
+        ],
+        "bonus": [
+            {"metric": "browse_interest", "points": 15, "points_max": 90, "of": ["hats"]},
+            {"metric": "referrals", "points": 50},
+        ],
+        "tiers": BY_SCORE,
+        "time_zone": "America/St_Johns",
+    },
+    "predicted by days, London": {
+        "rates": RATES,
+        "score": [
+            {"metric": "predicted_value", "weight": 0.7, "reference": 5000, "unit": 10},
+            {"metric": "referrals", "weight": 0.3, "normaliser": "linear", "reference": 3},
+        ],
+        "model": MBG_NBD | {"spend": SPEND},
+        "churn": EVERY_RULE[-1:],
+        "time_zone": "Europe/London",
+    },
+    "predicted by weeks, Los Angeles": {
+        "rates": RATES,
+        "window_days": 90,
+        "score": [
+            {"metric": "predicted_value", "weight": 0.5, "normaliser": "linear", "reference": 3000},
+            {"metric": "orders", "weight": 0.5, "normaliser": "linear", "reference": 20},
+        ],
+        "bonus": [{"metric": "predicted_value", "points": 1, "points_max": 400}],
+        "model": BG_NBD | {"spend": SPEND},
+        "tiers": FOUR_LEVELS,
+        "churn": [SILENCE],
+        "time_zone": "America/Los_Angeles",
+    },
+}
 POLICIES: Final[dict[str, dict[str, Any]]] = {
     "default": {"rates": RATES},
     "every rule": {"rates": RATES, "churn": EVERY_RULE, "model": MBG_NBD},
@@ -87,20 +212,10 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
     },
     "by score": {
         "rates": RATES,
-        "tiers": {
-            "by": "score",
-            "levels": [
-                {"name": "gold", "at_least": 4000},
-                {"name": "silver", "at_least": 2500},
-                {"name": "base"},
-            ],
-            "margin_percent": 5,
-            "dwell_days": 30,
-            "orders_min": 2,
-        },
+        "tiers": BY_SCORE,
         "churn": [SILENCE],
     },
-    "yen": {"currency": "JPY", "rates": {"USD": "151.337", "EUR": "162.5", "KWD": "491.23"}},
+    "yen": {"currency": "JPY", "rates": YEN},
     "metrics that move with time": RECENCY_AND_REFERRALS,
     "metrics": {
         "rates": RATES,
@@ -119,11 +234,31 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
         "churn": [SILENCE],
         "time_zone": "America/New_York",
     },
+    **METRIC_POLICIES,
 }
 
 
-def made(path: Path, policy: Policy, seed: int, *, customers: int, years: int, kinds: tuple[str, ...]) -> int:
-    """Write a history that suits a policy: its zone, its currency, its tiers and rules; return how many lines."""
+def made(
+    path: Path,
+    policy: Policy,
+    seed: int,
+    *,
+    customers: int,
+    years: int,
+    kinds: tuple[str, ...],
+    undone: bool = False,
+) -> int:
+    """Write a history that suits a policy: its zone, its currency, its tiers and rules; return how many lines.
+
+    Args:
+        path: the file.
+        policy: the policy.
+        seed: the same one gives the same bytes.
+        customers: how many.
+        years: how long.
+        kinds: of ``every_kind``.
+        undone: the only purchase that somebody ever made may be voided.
+    """
     settings = Settings(
         seed=seed,
         customers=customers,
@@ -132,4 +267,28 @@ def made(path: Path, policy: Policy, seed: int, *, customers: int, years: int, k
         time_zone=policy.time_zone,
     )
     rules = tuple(rule.name for rule in policy.churn) or ("none",)
-    return write(path, settings, Extras(kinds=kinds, tiers=policy.tiers.names, rules=rules))
+    history = events(settings, Extras(kinds=kinds, tiers=policy.tiers.names, rules=rules))
+    history = with_baskets(history if undone else standing(history), seed, policy.tiers.names)
+    path.write_text("".join(json.dumps(event) + "\n" for event in history), encoding="utf-8")
+    return len(history)
+
+
+def core_tables(path: Path, policy: Policy) -> Tables:
+    """Replay a file through the core, which looks purchases up in the products that the file lists."""
+    history = read([path], partitions=1)
+    stretches = Dealer(history, Plan(ZoneInfo(policy.time_zone)), WALL_MS).stretches()
+    products = {sku: product_of(one) for sku, one in latest(history.listed).items()}
+    return tables(replay(stretches, [policy], Collector(), products=products))
+
+
+def oracle_tables(path: Path, policy: Policy) -> Tables:
+    """Let the oracle count the same file."""
+    found = oracle_replay(read_events([path]), policy=policy.to_json(), products=read_products([path]))
+    counted = tables_of(found)
+    # Somebody whose every purchase was voided is in no tier; the warnings stand as they were taken back.
+    counted["warnings"] += [
+        (one.customer_id, episode.rule, episode.start_ms, episode.ended_ms, episode.ended_by)
+        for one in found.prospects
+        for episode in one.warnings.episodes
+    ]
+    return counted | {"warnings": sorted(counted["warnings"])}

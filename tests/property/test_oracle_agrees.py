@@ -12,8 +12,7 @@ import pytest
 
 from services.scorer.core.policy import Policy
 from tests.histories.every_kind import KINDS
-from tests.property.offline_given import oracle_tables, run, tables
-from tests.property.oracle_given import POLICIES, made
+from tests.property.oracle_given import POLICIES, core_tables, made, oracle_tables
 
 SEEDS = int(os.environ.get("TIERSTREAM_ORACLE_SEEDS", "2"))
 CORRECTED = ("corrections", "late_corrections")
@@ -47,7 +46,7 @@ def agree(name: str, seed: int, folder: Path, *, years: int, kinds: tuple[str, .
     path, policy = folder / "history.jsonl", Policy.from_json(POLICIES[name])
     made(path, policy, seed, customers=16, years=years, kinds=kinds)
 
-    ours, theirs = tables(run(path, policy)), oracle_tables(path, policy)
+    ours, theirs = core_tables(path, policy), oracle_tables(path, policy)
 
     for table, rows in theirs.items():
         assert ours[table] == rows, table

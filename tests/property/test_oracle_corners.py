@@ -10,8 +10,7 @@ import pytest
 
 from services.scorer.core.policy import Policy
 from tests.oracle.clock import instant_ms
-from tests.property.offline_given import oracle_tables, run, tables
-from tests.property.oracle_given import RECENCY_AND_REFERRALS
+from tests.property.oracle_given import RECENCY_AND_REFERRALS, core_tables, oracle_tables
 
 Line = dict[str, Any]
 SILENCE = {"rule": "silence", "name": "early_silence", "days": 90}
@@ -137,7 +136,7 @@ def test_the_core_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    assert tables(run(path, policy)) == oracle_tables(path, policy)
+    assert core_tables(path, policy) == oracle_tables(path, policy)
 
 
 def test_the_end_of_a_warning_does_not_depend_on_when_somebody_looks(tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_the_end_of_a_warning_does_not_depend_on_when_somebody_looks(tmp_path: P
         path = tmp_path / f"{instant_ms(last)}.jsonl"
         history = [*lines, sale("z", last, who="bob")]
         path.write_text("".join(json.dumps(line) + "\n" for line in history))
-        found = tables(run(path, Policy.from_json({"churn": [SILENCE]})))
+        found = core_tables(path, Policy.from_json({"churn": [SILENCE]}))
         ends.append(
             next(row[3:] for row in found["warnings"] if row[2] == instant_ms("2019-04-10T00:00:00Z"))
         )
@@ -168,7 +167,7 @@ def test_one_rule_has_one_warning_open(tmp_path: Path) -> None:
     history = [*lines, correction("2019-12-31T12:49:23.768Z", "o7", None)]
     path.write_text("".join(json.dumps(line) + "\n" for line in history))
 
-    found = tables(run(path, Policy.from_json({"churn": [RARER]})))
+    found = core_tables(path, Policy.from_json({"churn": [RARER]}))
 
     assert [row[3] for row in found["warnings"]].count(None) == 1
 
