@@ -148,11 +148,7 @@ class Policy:
     rules: tuple[Json, ...]  # name, rule, tiers and the parameters of the kind
     model: Json  # of the purchases: kind, unit, r, alpha, a, b; empty when there is none
     spend_model: Json  # p, q, gamma_minor, mean_minor; empty when there is none
-
-    @property
-    def measured(self) -> frozenset[str]:
-        """The metrics that the score is made of."""
-        return frozenset([*(one.metric for one in self.terms), *(one.metric for one in self.bonuses)])
+    measured: frozenset[str]  # the metrics that the score is made of
 
     @property
     def samples_daily(self) -> bool:
@@ -185,6 +181,7 @@ def policy_from(body: Json) -> Policy:
         rules=tuple(_rule(one) for one in whole["churn"]),
         model=(whole["model"] or {}).get("purchases") or {},
         spend_model=(whole["model"] or {}).get("spend") or {},
+        measured=frozenset(one["metric"] for one in (*whole["score"], *whole["bonus"])),
     )
 
 

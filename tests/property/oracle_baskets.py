@@ -7,6 +7,7 @@ with another body, two words on one thing share an instant, and the lines of the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from random import Random
 from typing import Any, Final
@@ -37,11 +38,11 @@ def with_baskets(history: list[Event], seed: int, tiers: tuple[str, ...]) -> lis
     return laid
 
 
-def standing(history: list[Event]) -> list[Event]:
+def standing(history: list[Event], currencies: Collection[str]) -> list[Event]:
     """Return the history without the voids of anybody's first purchase: so nobody becomes a prospect again."""
     first: dict[str, Event] = {}
     for event in history:
-        if event["type"] == "purchase-recorded.v1":
+        if event["type"] == "purchase-recorded.v1" and event["currency"] in currencies:
             known = first.get(event["customer_id"])
             if known is None or at_of(event) < at_of(known):
                 first[event["customer_id"]] = event

@@ -99,6 +99,7 @@ METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
         ],
         "bonus": [{"metric": "interactions", "points": 5, "points_max": 100}],
         "tiers": FOUR_LEVELS,
+        "churn": [SILENCE | {"tiers": ["gold", "regular"]}],
         "time_zone": "Europe/Berlin",
     },
     "baskets, half a year, yen, Kathmandu": {
@@ -154,6 +155,7 @@ METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
             {"metric": "referrals", "points": 50},
         ],
         "tiers": BY_SCORE,
+        "churn": [],
         "time_zone": "America/St_Johns",
     },
     "predicted by days, London": {
@@ -168,7 +170,8 @@ METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
     },
     "predicted by weeks, Los Angeles": {
         "rates": RATES,
-        "window_days": 90,
+        "window_days": 270,
+        "lateness_days": 45,
         "score": [
             {"metric": "predicted_value", "weight": 0.5, "normaliser": "linear", "reference": 3000},
             {"metric": "orders", "weight": 0.5, "normaliser": "linear", "reference": 20},
@@ -268,7 +271,7 @@ def made(
     )
     rules = tuple(rule.name for rule in policy.churn) or ("none",)
     history = events(settings, Extras(kinds=kinds, tiers=policy.tiers.names, rules=rules))
-    history = with_baskets(history if undone else standing(history), seed, policy.tiers.names)
+    history = with_baskets(history if undone else standing(history, policy.conversions), seed, policy.tiers.names)
     path.write_text("".join(json.dumps(event) + "\n" for event in history), encoding="utf-8")
     return len(history)
 
