@@ -57,8 +57,12 @@ class Facts:
     complaints: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was opened
     solutions: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was solved
     referrals: list[tuple[str, int]] = field(default_factory=list)  # who was brought, when
-    assets: list[tuple[tuple[int, int], int | None]] = field(default_factory=list)  # minor units; None: cleared
-    decisions: list[tuple[tuple[int, int], str | None, int | None]] = field(default_factory=list)  # tier, until
+    assets: list[tuple[tuple[int, int], int | None]] = field(
+        default_factory=list
+    )  # minor units; None: cleared
+    decisions: list[tuple[tuple[int, int], str | None, int | None]] = field(
+        default_factory=list
+    )  # tier, until
     browses: list[tuple[int, str, str]] = field(default_factory=list)  # when, category, brand
     interactions: list[int] = field(default_factory=list)
 

@@ -20,9 +20,7 @@ YEAR_DAYS = 365
 DIGITS = 30
 
 
-def value_minor(
-    purchases: Json, spend: Json, bought: Sequence[date], net_minor: int, today: date
-) -> int:
+def value_minor(purchases: Json, spend: Json, bought: Sequence[date], net_minor: int, today: date) -> int:
     """Return the expected spend of the next 365 days, to the minor unit, half to even; 0 before a sale.
 
     Args:

@@ -68,6 +68,7 @@ RECENCY_AND_REFERRALS: Final[dict[str, Any]] = {
 }
 
 SPEND: Final = {"p": 6.25, "q": 3.74, "gamma_minor": 1544.0, "mean_minor": 3500}
+PREDICTED: Final = MBG_NBD | {"spend": SPEND}
 BY_SCORE: Final = {
     "by": "score",
     "levels": [
@@ -164,7 +165,7 @@ METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
             {"metric": "predicted_value", "weight": 0.7, "reference": 5000, "unit": 10},
             {"metric": "referrals", "weight": 0.3, "normaliser": "linear", "reference": 3},
         ],
-        "model": MBG_NBD | {"spend": SPEND},
+        "model": PREDICTED,
         "churn": EVERY_RULE[-1:],
         "time_zone": "Europe/London",
     },
@@ -271,7 +272,9 @@ def made(
     )
     rules = tuple(rule.name for rule in policy.churn) or ("none",)
     history = events(settings, Extras(kinds=kinds, tiers=policy.tiers.names, rules=rules))
-    history = with_baskets(history if undone else standing(history, policy.conversions), seed, policy.tiers.names)
+    history = with_baskets(
+        history if undone else standing(history, policy.conversions), seed, policy.tiers.names
+    )
     path.write_text("".join(json.dumps(event) + "\n" for event in history), encoding="utf-8")
     return len(history)
 

@@ -105,7 +105,9 @@ def test_the_highest_revision_counts_whichever_comes_first() -> None:
     mended = replay([bought, correction(1, first, 700)])
     assert mended.customers[0].measures.net_minor == 700
     voided = replay([bought, correction(2, first, None), correction(1, second, 700)])
-    assert [one.tier for one in voided.prospects] == [None]  # it was the only purchase: nobody bought anything
+    assert [one.tier for one in voided.prospects] == [
+        None
+    ]  # it was the only purchase: nobody bought anything
     late = replay([correction(1, "2024-05-31T00:00:00Z", 700), bought])
     assert late.customers[0].measures.net_minor == 700
 
