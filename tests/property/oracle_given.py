@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from deploy.backtesting.stretches import Dealer
 from deploy.history import read
@@ -240,6 +243,22 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
     },
     **METRIC_POLICIES,
 }
+
+# Until the core puts a corrected basket's lines in the place of the purchase's own.
+_LINES_STAND: Final = pytest.mark.xfail(
+    strict=False, reason="the core's ledger of names knows nothing of corrections"
+)
+_ASK_FOR_NAMES: Final = frozenset({"category_share", "brand_share"})
+
+
+def correctable(*, but: Collection[str] = ()) -> list[Any]:
+    """Return the names of the policies, as parameters of a test whose histories hold corrections."""
+    found: list[Any] = []
+    for name, policy in POLICIES.items():
+        asks = any(one["metric"] in _ASK_FOR_NAMES for one in policy.get("score", ()))
+        if name not in but:
+            found.append(pytest.param(name, marks=_LINES_STAND) if asks else name)
+    return found
 
 
 def made(

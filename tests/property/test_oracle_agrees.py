@@ -14,23 +14,12 @@ import pytest
 from services.scorer.core.metrics import BY_NAME
 from services.scorer.core.policy import Policy
 from tests.histories.every_kind import KINDS
-from tests.property.oracle_given import POLICIES, core_tables, made, oracle_tables
+from tests.property.oracle_given import POLICIES, core_tables, correctable, made, oracle_tables
 
 SEEDS = int(os.environ.get("TIERSTREAM_ORACLE_SEEDS", "2"))
 CORRECTED = ("corrections", "late_corrections")
 STRAIGHT = tuple(kind for kind in KINDS if kind not in CORRECTED)
 SOON = tuple(kind for kind in KINDS if kind != "late_corrections")
-# Until the core puts a corrected basket's lines in the place of the purchase's own.
-LINES_STAND = pytest.mark.xfail(
-    strict=False, reason="the core's ledger of names knows nothing of corrections"
-)
-ASK_FOR_NAMES = {"category_share", "brand_share"}
-CORRECTABLE = [
-    pytest.param(name, marks=LINES_STAND)
-    if any(one["metric"] in ASK_FOR_NAMES for one in policy.get("score", ()))
-    else name
-    for name, policy in POLICIES.items()
-]
 
 
 def test_every_metric_is_laid_side_by_side_under_two_policies() -> None:
@@ -51,14 +40,14 @@ def test_every_kind_of_input_comes_to_what_the_oracle_counts(name: str, seed: in
     agree(name, seed, tmp_path, years=1 if is_short else 2, kinds=STRAIGHT)
 
 
-@pytest.mark.parametrize("name", CORRECTABLE)
+@pytest.mark.parametrize("name", correctable())
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_corrections_come_to_what_the_oracle_counts(name: str, seed: int, tmp_path: Path) -> None:
     """Corrections within a month as well: revisions in any order, voids, moved and of unknown purchases."""
     agree(name, seed, tmp_path, years=1, kinds=SOON)
 
 
-@pytest.mark.parametrize("name", CORRECTABLE)
+@pytest.mark.parametrize("name", correctable())
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_late_corrections_come_to_what_the_oracle_counts(name: str, seed: int, tmp_path: Path) -> None:
     """Corrections of months ago as well."""

@@ -285,6 +285,15 @@ OPEN_CASES: dict[str, tuple[str, dict[str, Any], list[Line]]] = {
             sale("o1", "2020-01-10T00:00:00Z", **basket(("a", 1000))),
         ],
     ),
+    "twenty browses of one instant, each told twice, are twenty": (
+        "the core knows the repeats of the newest sixteen",
+        measuring("browse_interest", 100, "a"),
+        [
+            sale("o1", "2020-01-10T00:00:00Z"),
+            *([browsed("2020-01-10T00:00:00Z", number) for number in range(20)] * 2),
+            sale("o2", "2020-01-11T00:00:00Z"),
+        ],
+    ),
     "a void after the only purchase leaves a prospect": (
         "the core leaves a lapsed customer",
         {"churn": []},
