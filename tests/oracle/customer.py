@@ -13,9 +13,6 @@ from tests.oracle.tiers import AT_RISK, LAPSED, Cuts, first_level, next_level
 from tests.oracle.window import Measures, measure
 
 NEVER_MS = 1 << 62
-TOUCHES = frozenset(
-    ["product-browsed.v1", "campaign-responded.v1", "service-contact-recorded.v1", "feedback-given.v1"]
-)
 MOVED_BY_BROWSES = frozenset(["browse_interest", "category_share", "brand_share"])
 
 
@@ -87,8 +84,7 @@ class Customer:
     def may_move(self, event: Event) -> bool:
         """Whether the event can move score, tier or warning; what can't makes nobody look at its instant."""
         kinds = {rule["rule"] for rule in self.policy.rules}
-        touches = event.kind in TOUCHES and event.fields.get("response") != "delivered"
-        if touches and "interactions" in self.policy.measured:
+        if event.is_interaction and "interactions" in self.policy.measured:
             return True
         if event.kind == "product-browsed.v1" and not MOVED_BY_BROWSES.isdisjoint(self.policy.measured):
             return True

@@ -27,6 +27,7 @@ TOPICS = {  # in the order in which events of one instant count
     "product-listed.v1": "products",
 }
 PLACES = {topic: place for place, topic in enumerate(dict.fromkeys(TOPICS.values()))}
+INTERACTIONS = {"browses", "campaign-responses", "service-contacts", "feedback"}
 NOT_COUNTED = {"product-listed.v1"}  # about no customer: read and left out
 NOT_KEPT = {
     "text",
@@ -53,6 +54,11 @@ class Event:
     def topic(self) -> str:
         """The topic that carries it."""
         return TOPICS[self.kind]
+
+    @property
+    def is_interaction(self) -> bool:
+        """Whether it is one of the customer with the shop; what was only delivered is none."""
+        return self.topic in INTERACTIONS and self.fields.get("response") != "delivered"
 
     @property
     def rank(self) -> tuple[int, int]:

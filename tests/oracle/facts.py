@@ -73,6 +73,7 @@ class Facts:
             Refused: it can't be counted; nothing was taken in.
         """
         at_ms, fields = event.at_ms, event.fields
+        self.interactions += [at_ms] if event.is_interaction else []
         match event.kind:
             case "purchase-recorded.v1":
                 self.bodies.append(self._record(event))
@@ -88,8 +89,6 @@ class Facts:
                 self.referrals.append((fields["referred_customer_id"], at_ms))
             case "customer-described.v1":
                 self._describe(fields, event.rank)
-            case "feedback-given.v1":
-                self.interactions.append(at_ms)
             case "tier-pinned.v1":
                 until = fields.get("until")
                 until_ms = None if until is None else instant_ms(until)
@@ -155,14 +154,11 @@ class Facts:
         return round(Fraction(amount_minor) * rate)
 
     def _browse(self, fields: Mapping[str, Any], at_ms: int) -> None:
-        self.interactions.append(at_ms)
         self.browses.append((at_ms, fields["category"], fields["brand"]))
         if "competitor" in fields:
             self.mentions.append(at_ms)
 
     def _respond(self, response: str, at_ms: int) -> None:
-        if response != "delivered":
-            self.interactions.append(at_ms)
         if response in ANSWERS:
             self.responses.append(at_ms)
         elif response == "opened":
@@ -172,7 +168,6 @@ class Facts:
 
     def _contact(self, fields: Mapping[str, Any], at_ms: int) -> None:
         status = fields.get("status", "opened")
-        self.interactions.append(at_ms)
         if "competitor" in fields:
             self.mentions.append(at_ms)
         if status == "solved":

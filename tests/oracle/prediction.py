@@ -66,8 +66,8 @@ def spend_minor(model: Json, repeats: int, mean_minor: float) -> float:
     """Return the expected spend of a purchase day: p (gamma + x m) / (p x + q - 1).
 
     Who did not come back, or has no mean above 0, is expected to spend what everybody does on average. The
-    mean is that of all purchase days. (The source has that of the x repeat ones, see the open corners of
-    ``tests/property/test_oracle_corners.py``.)
+    mean is that of all purchase days. (The source has that of the x repeat ones, see
+    ``tests/property/test_oracle_open.py``.)
     """
     if repeats < 1 or mean_minor <= 0:
         return float(model["mean_minor"])

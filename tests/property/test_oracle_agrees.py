@@ -14,7 +14,8 @@ import pytest
 from services.scorer.core.metrics import BY_NAME
 from services.scorer.core.policy import Policy
 from tests.histories.every_kind import KINDS
-from tests.property.oracle_given import POLICIES, core_tables, correctable, made, oracle_tables
+from tests.property.oracle_given import core_tables, correctable, made, oracle_tables
+from tests.property.oracle_policies import POLICIES
 
 SEEDS = int(os.environ.get("TIERSTREAM_ORACLE_SEEDS", "2"))
 CORRECTED = ("corrections", "late_corrections")

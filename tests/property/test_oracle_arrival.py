@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from deploy.history import read
-from schemas.events import ChurnCleared, ChurnWarned, Input, ReferralMade
+from schemas.events import ChurnCleared, ChurnWarned, Input, ProductListed, ReferralMade
 from schemas.times import DAY_MS, to_ms
 from schemas.wire import decode_input
 from services.scorer.core.advance import advance, settle
@@ -29,7 +29,8 @@ from tests.histories.every_kind import KINDS
 from tests.oracle.events import Event, read_events
 from tests.oracle.products import read_products
 from tests.oracle.replay import Outcome, referrals_of, replay
-from tests.property.oracle_given import POLICIES, correctable, made
+from tests.property.oracle_given import correctable, made
+from tests.property.oracle_policies import POLICIES
 
 SEEDS: Final = int(os.environ.get("TIERSTREAM_ORACLE_SEEDS", "1"))
 LATE_DAYS_MAX: Final = 29
@@ -98,14 +99,15 @@ def unambiguous(path: Path, currencies: Iterable[str]) -> None:
 def arrivals(path: Path, seed: int) -> list[Input]:
     """Return the events and the referrals of a file as they arrive: late by chance, every tenth twice."""
     history, rng = read([path], partitions=1), Random(f"arrivals {seed}")
-    placed = []
+    placed: list[tuple[float, float, Input]] = []
     for line in [*history.lines(), *history.derived()]:
         event = decode_input(line.value)
+        if isinstance(event, ProductListed):
+            continue
         for _ in range(rng.choice((1,) * 9 + (2,))):
             late = rng.choice((0.0, 0.0, rng.random(), LATE_DAYS_MAX * rng.random()))
             placed.append((line.at_ms + late * DAY_MS, rng.random(), event))
-    ordered = [event for _, _, event in sorted(placed, key=lambda one: one[:2])]
-    return [event for event in ordered if hasattr(event, "customer_id")]
+    return [event for _, _, event in sorted(placed, key=lambda one: one[:2])]
 
 
 @dataclass(frozen=True, kw_only=True)
