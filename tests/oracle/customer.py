@@ -80,6 +80,14 @@ class Customer:
         self.facts.add(event)
         if (self.levels or self.facts.purchases()) and self.may_move(event):
             self.look(event.at_ms, cuts)
+        if self.levels and not self.facts.purchases():
+            self.become_prospect()
+
+    def become_prospect(self) -> None:
+        """Forget the tiers: all that was ever bought turned out never to have been. The next sale gives a first."""
+        self.levels.clear()
+        self.tier = None
+        self.warnings.applies.clear()
 
     def may_move(self, event: Event) -> bool:
         """Whether the event can move score, tier or warning; what can't makes nobody look at its instant."""
@@ -122,17 +130,7 @@ class Customer:
         self.measures = measure(self.facts, now_ms)
         self.score = score(self.measures, self.policy)
         until_ms = now_ms if starts else max(now_ms - 1, self.warnings.judged_ms)
-        if not self.facts.purchases():
-            self.become_prospect(now_ms, until_ms)
-            return
         self.evaluate(now_ms, cuts, until_ms=until_ms)
-
-    def become_prospect(self, now_ms: int, until_ms: int) -> None:
-        """Forget every tier: all that was ever bought turned out never to have been."""
-        self.evaluated_ms = now_ms
-        self.warnings.judge(now_ms, until_ms, "")
-        self.levels.clear()
-        self.tier = None
 
     def evaluate(self, now_ms: int, cuts: Cuts | None, *, until_ms: int | None = None) -> None:
         """Settle the tiers by the score as it stands; with ``until_ms`` the warnings that start up to then, too."""

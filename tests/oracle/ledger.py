@@ -4,11 +4,11 @@ The months of the window are the current local one and those before it, twelve f
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tests.oracle.clock import local_day
-from tests.oracle.facts import Facts
+from tests.oracle.facts import Facts, Purchase
 from tests.oracle.policy import Policy
 
 NAMES_MAX = 64  # of each kind in one month: the first in the alphabet
@@ -19,11 +19,22 @@ class Names:
     """What one month holds of each category, or of each brand."""
 
     bought_minor: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # less what came back
+    purchases: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # sales less returns
     browses: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
+    def add(self, purchase: Purchase, names: Iterable[tuple[str, int]]) -> None:
+        """Count the lines of a purchase: of each the name and the amount."""
+        lines = list(names)
+        for name, amount_minor in lines:
+            self.bought_minor[name] += amount_minor
+        for name in {name for name, _ in lines}:
+            self.purchases[name] += 1 if purchase.kind == "sale" else -1
+
     def kept(self) -> list[str]:
-        """Return the names that the month keeps."""
-        return sorted({*self.bought_minor, *self.browses})[:NAMES_MAX]
+        """Return the names that the month keeps; what adds up to nothing is as if it had never been."""
+        counts = (self.bought_minor, self.purchases, self.browses)
+        names = {name for count in counts for name, total in count.items() if total}
+        return sorted(names)[:NAMES_MAX]
 
 
 @dataclass(slots=True)
@@ -56,11 +67,12 @@ def ledger(facts: Facts, now_ms: int) -> Ledger:
             found.brands[month].browses[brand] += 1
     for purchase in facts.purchases():
         month = month_of(purchase.at_ms, policy)
-        for line in purchase.lines if month in window else ():
-            found.margin_minor += line.margin_minor
-            found.high_grade += line.high_grade
-            found.categories[month].bought_minor[line.category] += line.amount_minor
-            found.brands[month].bought_minor[line.brand] += line.amount_minor
+        if month not in window:
+            continue
+        found.margin_minor += sum(line.margin_minor for line in purchase.lines)
+        found.high_grade += sum(line.high_grade for line in purchase.lines)
+        found.categories[month].add(purchase, ((one.category, one.amount_minor) for one in purchase.lines))
+        found.brands[month].add(purchase, ((one.brand, one.amount_minor) for one in purchase.lines))
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.scorer.core.policy import Policy
 from tests.oracle.clock import instant_ms
-from tests.property.oracle_given import core_tables, oracle_tables
+from tests.property.oracle_given import MENDED, core_tables, oracle_tables
 from tests.property.oracle_lines import Line, body, clicked, correction, sale
 from tests.property.oracle_policies import RECENCY_AND_REFERRALS, SILENCE
 
@@ -95,11 +95,26 @@ CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     ),
 }
 
+MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
+    "a void after the only purchase leaves a prospect": (
+        {"churn": []},
+        [sale("a", "2019-05-01T00:00:00Z"), correction("2019-05-02T00:00:00Z", "a", None)],
+    ),
+    "who became a prospect and buys again gets a first tier": (
+        {"churn": [SILENCE]},
+        [
+            sale("a", "2019-05-01T00:00:00Z"),
+            correction("2019-08-20T00:00:00Z", "a", None),
+            sale("b", "2019-09-01T00:00:00Z"),
+        ],
+    ),
+}
 
-@pytest.mark.parametrize("case", CASES)
+
+@pytest.mark.parametrize("case", [*CASES, *(pytest.param(case, marks=MENDED) for case in MENDED_CASES)])
 def test_the_core_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None:
     """Every table agrees with the oracle's."""
-    rules, lines = CASES[case]
+    rules, lines = (CASES | MENDED_CASES)[case]
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.scorer.core.policy import Policy
-from tests.property.oracle_given import core_tables, oracle_tables
+from tests.property.oracle_given import MENDED, core_tables, oracle_tables
 from tests.property.oracle_lines import Line, basket, body, browsed, clicked, correction, listed, sale
 from tests.property.oracle_policies import PREDICTED, measuring
 
@@ -111,11 +111,45 @@ METRIC_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     ),
 }
 
+MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
+    "a corrected basket's lines replace the purchase's own": (
+        measuring("category_share", 1, "a"),
+        [
+            sale("o1", "2020-01-10T00:00:00Z", **basket(("a", 1000))),
+            correction(
+                "2020-01-11T00:00:00Z", "o1", body(sale("o1", "2020-01-10T00:00:00Z")) | basket(("b", 700))
+            ),
+            sale("o2", "2020-01-12T00:00:00Z", **basket(("b", 700), ("a", 700))),
+        ],
+    ),
+    "a corrected basket that comes before its purchase": (
+        measuring("category_share", 1, "b"),
+        [
+            correction(
+                "2020-01-09T00:00:00Z",
+                "o1",
+                body(sale("o1", "2020-01-09T00:00:00Z")) | basket(("b", 700), ("a", 100)),
+            ),
+            sale("o1", "2020-01-10T00:00:00Z", **basket(("a", 1000))),
+        ],
+    ),
+    "twenty browses of one instant, each told twice, are twenty": (
+        measuring("browse_interest", 100, "a"),
+        [
+            sale("o1", "2020-01-10T00:00:00Z"),
+            *([browsed("2020-01-10T00:00:00Z", number) for number in range(20)] * 2),
+            sale("o2", "2020-01-11T00:00:00Z"),
+        ],
+    ),
+}
 
-@pytest.mark.parametrize("case", METRIC_CASES)
+
+@pytest.mark.parametrize(
+    "case", [*METRIC_CASES, *(pytest.param(case, marks=MENDED) for case in MENDED_CASES)]
+)
 def test_a_metric_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None:
     """Every table agrees with the oracle's, and the score is not 0 or full for all."""
-    rules, lines = METRIC_CASES[case]
+    rules, lines = (METRIC_CASES | MENDED_CASES)[case]
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
