@@ -90,11 +90,10 @@ METRIC_POLICIES: Final[dict[str, dict[str, Any]]] = {
         "churn": [SILENCE | {"tiers": ["gold", "regular"]}],
         "time_zone": "Europe/Berlin",
     },
-    "baskets, half a year, yen, Kathmandu": {
+    "baskets, seven months, yen, Kathmandu": {
         "currency": "JPY",
         "rates": YEN,
-        "window_days": 180,
-        "lateness_days": 20,
+        "window_days": 210,
         "returns_days": 60,
         "score": [
             {

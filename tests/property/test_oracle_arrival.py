@@ -33,7 +33,7 @@ from tests.property.oracle_given import MENDED, correctable, made
 from tests.property.oracle_policies import POLICIES
 
 SEEDS: Final = int(os.environ.get("TIERSTREAM_ORACLE_SEEDS", "1"))
-LATE_DAYS_MAX: Final = 29
+LATE_DAYS_MAX: Final = 29  # of 30 that the policies allow
 # Their tiers and rules are left out here, and then they are as others are.
 SAME_HERE: Final = frozenset(
     {"every rule", "every rule, New York, by weeks", "hard landing", "four tiers, London"}
