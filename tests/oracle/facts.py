@@ -113,7 +113,9 @@ class Facts:
         return tier if at_ms <= now_ms and (until_ms is None or now_ms < until_ms) else None
 
     def _record(self, event: Event) -> Body:
-        purchase = self._purchase(event.fields, event.at_ms)
+        # What another body replaced already is not looked at, not even for its currency.
+        is_replaced = any(one.event_id == event.event_id for one in self.bodies)
+        purchase = None if is_replaced else self._purchase(event.fields, event.at_ms)
         return Body(event_id=event.event_id, revision=0, digest=event.body_digest, purchase=purchase)
 
     def _correct(self, event: Event) -> None:
