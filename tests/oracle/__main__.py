@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.oracle.events import read_events
 from tests.oracle.export import export
+from tests.oracle.products import read_products
 from tests.oracle.replay import replay
 
 
@@ -31,6 +32,7 @@ def main() -> None:
         policy=None if chosen.policy is None else json.loads(chosen.policy.read_text(encoding="utf-8")),
         currency=chosen.currency,
         time_zone=chosen.time_zone,
+        products=read_products(chosen.files),
         progress=show,
     )
     export(outcome, chosen.export)

@@ -7,11 +7,13 @@ from tests.oracle.episodes import Warnings
 from tests.oracle.events import Event
 from tests.oracle.facts import Facts
 from tests.oracle.policy import Policy
+from tests.oracle.products import Products
 from tests.oracle.score import score
 from tests.oracle.tiers import AT_RISK, LAPSED, Cuts, first_level, next_level
 from tests.oracle.window import Measures, measure
 
 NEVER_MS = 1 << 62
+MOVED_BY_BROWSES = frozenset(["browse_interest", "category_share", "brand_share"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class Customer:
     evaluated_ms: int = 0
 
     @classmethod
-    def new(cls, customer_id: str, policy: Policy) -> "Customer":
+    def new(cls, customer_id: str, policy: Policy, products: Products) -> "Customer":
         """Return a customer of whom nothing is known."""
-        facts = Facts(policy)
+        facts = Facts(policy, products)
         return cls(customer_id, policy, facts, Warnings(facts))
 
     @property
@@ -78,10 +80,22 @@ class Customer:
         self.facts.add(event)
         if (self.levels or self.facts.purchases()) and self.may_move(event):
             self.look(event.at_ms, cuts)
+        if self.levels and not self.facts.purchases():
+            self.become_prospect()
+
+    def become_prospect(self) -> None:
+        """Forget the tiers: all that was ever bought turned out never to have been. The next sale gives a first."""
+        self.levels.clear()
+        self.tier = None
+        self.warnings.applies.clear()
 
     def may_move(self, event: Event) -> bool:
         """Whether the event can move score, tier or warning; what can't makes nobody look at its instant."""
         kinds = {rule["rule"] for rule in self.policy.rules}
+        if event.is_interaction and "interactions" in self.policy.measured:
+            return True
+        if event.kind == "product-browsed.v1" and not MOVED_BY_BROWSES.isdisjoint(self.policy.measured):
+            return True
         if event.kind == "campaign-responded.v1" and event.fields.get("response") == "opened":
             return any(rule.get("opened_counts") for rule in self.policy.rules)
         if event.kind == "campaign-responded.v1" and event.fields.get("response") == "unsubscribed":

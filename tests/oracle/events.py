@@ -27,9 +27,9 @@ TOPICS = {  # in the order in which events of one instant count
     "product-listed.v1": "products",
 }
 PLACES = {topic: place for place, topic in enumerate(dict.fromkeys(TOPICS.values()))}
+INTERACTIONS = {"browses", "campaign-responses", "service-contacts", "feedback"}
 NOT_COUNTED = {"product-listed.v1"}  # about no customer: read and left out
 NOT_KEPT = {
-    "lines",
     "text",
     "type",
     "event_id",
@@ -54,6 +54,21 @@ class Event:
     def topic(self) -> str:
         """The topic that carries it."""
         return TOPICS[self.kind]
+
+    @property
+    def is_interaction(self) -> bool:
+        """Whether it is one of the customer with the shop; what was only delivered is none."""
+        return self.topic in INTERACTIONS and self.fields.get("response") != "delivered"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Which of two words on one thing counts, the higher one: the later, of one instant by the event's hash.
+
+        That is 8 bytes of BLAKE2b, little endian, of event class and id, as in ``CustomerDescribed/e-17``.
+        """
+        name = "".join(part.capitalize() for part in self.kind.partition(".")[0].split("-"))
+        digest = hashlib.blake2b(f"{name}/{self.event_id}".encode(), digest_size=8).digest()
+        return self.at_ms, int.from_bytes(digest, "little")
 
     @property
     def place(self) -> tuple[int, int]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from tests.oracle.baskets import BasketLine, basket
 from tests.oracle.clock import instant_ms
 from tests.oracle.events import Event, body_digest
 from tests.oracle.policy import Policy
+from tests.oracle.products import Products
 
 ANSWERS = ("clicked", "liked", "answered", "converted")
 
@@ -25,6 +27,7 @@ class Purchase:
     order_id: str
     amount_minor: int  # of the base currency
     returned_order_id: str | None
+    lines: tuple[BasketLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +42,13 @@ class Body:
 
 @dataclass(slots=True)
 class Facts:
-    """Everything said so far, in the order in which it was taken up; times in ms."""
+    """Everything said so far, in the order in which it was taken up; times in ms.
+
+    Of attributes and decisions the latest counts; its time and its hash tell which that is.
+    """
 
     policy: Policy
+    products: Products = field(default_factory=dict)
     bodies: list[Body] = field(default_factory=list)
     responses: list[int] = field(default_factory=list)  # clicked, liked, answered, converted
     openings: list[int] = field(default_factory=list)
@@ -50,8 +57,14 @@ class Facts:
     complaints: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was opened
     solutions: list[tuple[str, int]] = field(default_factory=list)  # contact_id, when it was solved
     referrals: list[tuple[str, int]] = field(default_factory=list)  # who was brought, when
-    assets: list[tuple[int, int | None]] = field(default_factory=list)  # when, minor units; None: cleared
-    decisions: list[tuple[int, str | None, int | None]] = field(default_factory=list)  # when, tier, until
+    assets: list[tuple[tuple[int, int], int | None]] = field(
+        default_factory=list
+    )  # minor units; None: cleared
+    decisions: list[tuple[tuple[int, int], str | None, int | None]] = field(
+        default_factory=list
+    )  # tier, until
+    browses: list[tuple[int, str, str]] = field(default_factory=list)  # when, category, brand
+    interactions: list[int] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take in one event.
@@ -60,13 +73,14 @@ class Facts:
             Refused: it can't be counted; nothing was taken in.
         """
         at_ms, fields = event.at_ms, event.fields
+        self.interactions += [at_ms] if event.is_interaction else []
         match event.kind:
             case "purchase-recorded.v1":
                 self.bodies.append(self._record(event))
             case "purchase-corrected.v1":
                 self._correct(event)
-            case "product-browsed.v1" if "competitor" in fields:
-                self.mentions.append(at_ms)
+            case "product-browsed.v1":
+                self._browse(fields, at_ms)
             case "campaign-responded.v1":
                 self._respond(fields["response"], at_ms)
             case "service-contact-recorded.v1":
@@ -74,12 +88,13 @@ class Facts:
             case "referral-made.v1":
                 self.referrals.append((fields["referred_customer_id"], at_ms))
             case "customer-described.v1":
-                self._describe(fields, at_ms)
+                self._describe(fields, event.rank)
             case "tier-pinned.v1":
                 until = fields.get("until")
-                self.decisions.append((at_ms, fields["tier"], None if until is None else instant_ms(until)))
+                until_ms = None if until is None else instant_ms(until)
+                self.decisions.append((event.rank, fields["tier"], until_ms))
             case "tier-unpinned.v1":
-                self.decisions.append((at_ms, None, None))
+                self.decisions.append((event.rank, None, None))
 
     def purchases(self) -> list[Purchase]:
         """Return every sale and return as its highest revision has it; what never was is left out."""
@@ -94,11 +109,13 @@ class Facts:
         """Return the tier that the latest decision shows at an instant, if it shows one."""
         if not self.decisions:
             return None
-        at_ms, tier, until_ms = max(self.decisions, key=lambda one: one[0])
+        (at_ms, _), tier, until_ms = max(self.decisions, key=lambda one: one[0])
         return tier if at_ms <= now_ms and (until_ms is None or now_ms < until_ms) else None
 
     def _record(self, event: Event) -> Body:
-        purchase = self._purchase(event.fields, event.at_ms)
+        # What another body replaced already is not looked at, not even for its currency.
+        is_replaced = any(one.event_id == event.event_id for one in self.bodies)
+        purchase = None if is_replaced else self._purchase(event.fields, event.at_ms)
         return Body(event_id=event.event_id, revision=0, digest=event.body_digest, purchase=purchase)
 
     def _correct(self, event: Event) -> None:
@@ -121,12 +138,14 @@ class Facts:
         self.bodies.append(Body(event_id=corrects, revision=revision, digest=digest, purchase=counted))
 
     def _purchase(self, fields: Mapping[str, Any], at_ms: int) -> Purchase:
+        amount_minor = self._converted(fields["amount_minor"], fields["currency"])
         return Purchase(
             at_ms=at_ms,
             kind=fields["kind"],
             order_id=fields["order_id"],
-            amount_minor=self._converted(fields["amount_minor"], fields["currency"]),
+            amount_minor=max(1 if fields["kind"] == "return" else 0, amount_minor),
             returned_order_id=fields.get("returned_order_id"),
+            lines=basket(fields, self.policy.conversions[fields["currency"]], self.products),
         )
 
     def _converted(self, amount_minor: int, currency: str) -> int:
@@ -135,6 +154,11 @@ class Facts:
         if rate is None:
             raise Refused("CURRENCY")
         return round(Fraction(amount_minor) * rate)
+
+    def _browse(self, fields: Mapping[str, Any], at_ms: int) -> None:
+        self.browses.append((at_ms, fields["category"], fields["brand"]))
+        if "competitor" in fields:
+            self.mentions.append(at_ms)
 
     def _respond(self, response: str, at_ms: int) -> None:
         if response in ANSWERS:
@@ -153,9 +177,9 @@ class Facts:
         elif status == "opened" and fields["kind"] == "complaint":
             self.complaints.append((fields["contact_id"], at_ms))
 
-    def _describe(self, fields: Mapping[str, Any], at_ms: int) -> None:
+    def _describe(self, fields: Mapping[str, Any], rank: tuple[int, int]) -> None:
         # Assets without a rate are left out, and the rest of the description counts.
         if "assets_minor" in fields and fields["assets_currency"] in self.policy.conversions:
-            self.assets.append((at_ms, self._converted(fields["assets_minor"], fields["assets_currency"])))
+            self.assets.append((rank, self._converted(fields["assets_minor"], fields["assets_currency"])))
         if "assets" in fields.get("cleared", ()):
-            self.assets.append((at_ms, None))
+            self.assets.append((rank, None))

@@ -19,10 +19,21 @@ METRICS = frozenset(
         "largest_order",
         "purchase_cycle",
         "recency",
+        "category_share",
+        "brand_share",
+        "browse_interest",
         "referrals",
+        "interactions",
+        "margin",
+        "high_grade",
         "assets",
+        "predicted_value",
     ]
 )
+BY_NAME = frozenset(["category_share", "brand_share", "browse_interest"])
+OF_PRODUCTS = frozenset(["margin", "high_grade"])
+BY_MONTH = BY_NAME | OF_PRODUCTS | {"interactions"}
+MOVE_WITH_TIME = BY_MONTH | {"recency", "predicted_value"}
 RULES: dict[str, Json] = {
     "silence": {"days": None, "months": None, "opened_counts": False},
     "frequency": {
@@ -104,6 +115,7 @@ class Term:
     normaliser: str = "log"
     reference: float = 1.0
     unit: float = 1.0
+    of: tuple[str, ...] = ()  # the categories or brands that count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +125,7 @@ class Bonus:
     metric: str
     points: int
     points_max: int = 10_000
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +147,13 @@ class Policy:
     ladder: Ladder
     rules: tuple[Json, ...]  # name, rule, tiers and the parameters of the kind
     model: Json  # of the purchases: kind, unit, r, alpha, a, b; empty when there is none
+    spend_model: Json  # p, q, gamma_minor, mean_minor; empty when there is none
+    measured: frozenset[str]  # the metrics that the score is made of
 
     @property
     def samples_daily(self) -> bool:
         """Whether the score moves with time alone, so that it is looked at every local midnight."""
-        measured = {*(one.metric for one in self.terms), *(one.metric for one in self.bonuses)}
-        return "recency" in measured
+        return not MOVE_WITH_TIME.isdisjoint(self.measured)
 
 
 def policy_from(body: Json) -> Policy:
@@ -166,6 +180,8 @@ def policy_from(body: Json) -> Policy:
         ladder=_ladder(whole["tiers"]),
         rules=tuple(_rule(one) for one in whole["churn"]),
         model=(whole["model"] or {}).get("purchases") or {},
+        spend_model=(whole["model"] or {}).get("spend") or {},
+        measured=frozenset(one["metric"] for one in (*whole["score"], *whole["bonus"])),
     )
 
 
@@ -182,7 +198,7 @@ def _counted(term: Json) -> dict[str, Any]:
     if term["metric"] not in METRICS:
         message = f"the oracle does not count the metric {term['metric']}, only {sorted(METRICS)}"
         raise NotJudged(message)
-    return {key: value for key, value in term.items() if key != "of"}
+    return {**term, "of": tuple(term.get("of", ()))}
 
 
 def _ladder(body: Json) -> Ladder:

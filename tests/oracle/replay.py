@@ -10,6 +10,7 @@ from tests.oracle.customer import Customer, TierChange
 from tests.oracle.events import Event
 from tests.oracle.facts import Refused
 from tests.oracle.policy import Policy, policy_from
+from tests.oracle.products import Products
 from tests.oracle.tiers import Cuts, cuts_of, fixed_cuts
 
 
@@ -28,7 +29,8 @@ class Outcome:
     """What a history comes to at its last instant."""
 
     policy: Policy
-    customers: tuple[Customer, ...]  # those with a purchase event, by customer_id
+    customers: tuple[Customer, ...]  # those with a purchase event that stands, by customer_id
+    prospects: tuple[Customer, ...]  # everybody else; what was said of them stands in ``changes`` too
     cut_rows: tuple[CutRow, ...]
     changes: tuple[TierChange, ...]  # by time, then customer_id, then order of evaluation
     dead_letters: tuple[tuple[str, str], ...]  # event_id, reason
@@ -64,9 +66,10 @@ def settled(changes: Iterable[TierChange]) -> tuple[TierChange, ...]:
 class Replay:
     """The crowd while a history passes."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, products: Products) -> None:
         """Start with nobody and no cuts; fixed ones are there from the start."""
         self.policy = policy
+        self.products = products
         self.customers: dict[str, Customer] = {}
         self.seen: dict[tuple[str, str, str], bytes] = {}
         self.dead_letters: list[tuple[str, str]] = []
@@ -90,7 +93,7 @@ class Replay:
                 self.dead_letters.append((event.event_id, "CONFLICT"))
             return
         if event.customer_id not in self.customers:
-            self.customers[event.customer_id] = Customer.new(event.customer_id, self.policy)
+            self.customers[event.customer_id] = Customer.new(event.customer_id, self.policy, self.products)
         try:
             self.customers[event.customer_id].apply(event, self.cuts)
         except Refused as refused:
@@ -120,13 +123,17 @@ class Replay:
 
     def outcome(self) -> Outcome:
         """Return what everything came to."""
-        customers = sorted(
-            (one for one in self.customers.values() if one.levels), key=lambda one: one.customer_id
-        )
-        changes = [change for customer in customers for change in customer.changes]
+        everybody = sorted(self.customers.values(), key=lambda one: one.customer_id)
+        changes = [change for customer in everybody for change in customer.changes]
         changes.sort(key=lambda change: (change.at_ms, change.customer_id))
-        rows, letters = tuple(self.cut_rows), tuple(self.dead_letters)
-        return Outcome(self.policy, tuple(customers), rows, tuple(changes), letters)
+        return Outcome(
+            policy=self.policy,
+            customers=tuple(one for one in everybody if one.levels),
+            prospects=tuple(one for one in everybody if not one.levels),
+            cut_rows=tuple(self.cut_rows),
+            changes=tuple(changes),
+            dead_letters=tuple(self.dead_letters),
+        )
 
 
 def referrals_of(events: Iterable[Event]) -> list[Event]:
@@ -160,17 +167,19 @@ def replay(
     policy: Mapping[str, Any] | None = None,
     currency: str = "USD",
     time_zone: str = "UTC",
+    products: Products | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Outcome:
     """Replay events given in file order; ``progress(done, total)`` is called at every midnight.
 
-    ``policy`` is the JSON of one; without it the default one, in ``currency`` and ``time_zone``.
+    ``policy`` is the JSON of one; without it the default one, in ``currency`` and ``time_zone``. ``products``
+    are in force from the first event to the last, as ``read_products`` finds them.
     """
     given = list(events)
     # Of one instant by topic; within a topic the file's order.
     history = sorted([*given, *referrals_of(given)], key=lambda event: event.place)
     rules = policy_from({"currency": currency, "time_zone": time_zone} if policy is None else policy)
-    state = Replay(rules)
+    state = Replay(rules, {} if products is None else products)
     if not history:
         return state.outcome()
     done = 0

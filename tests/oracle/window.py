@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tests.oracle.clock import local_day
 from tests.oracle.facts import Facts, Purchase
-from tests.oracle.policy import Policy
+from tests.oracle.ledger import Ledger, ledger
+from tests.oracle.policy import BY_MONTH, Policy
+from tests.oracle.prediction import value_minor
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Measures:
     last_sale_ms: int | None = None  # ever
     referrals: int = 0
     assets_minor: int = 0
+    ledger: Ledger = field(default_factory=Ledger)  # empty unless it is measured
+    predicted_minor: int = 0  # 0 unless it is measured
     leaves_ms: int | None = None  # when the next fact leaves the window
 
 
@@ -90,8 +94,20 @@ def measure(facts: Facts, now_ms: int) -> Measures:
         last_sale_ms=max((one.at_ms for one in purchases if one.kind == "sale"), default=None),
         referrals=sum(opens_ms < at_ms <= now_ms for at_ms in brought.values()),
         assets_minor=latest_assets(facts.assets),
+        ledger=Ledger() if BY_MONTH.isdisjoint(policy.measured) else ledger(facts, now_ms),
+        predicted_minor=predicted(purchases, now_ms, policy),
         leaves_ms=min((at_ms + policy.window_ms for at_ms in dates if at_ms > opens_ms), default=None),
     )
+
+
+def predicted(purchases: Iterable[Purchase], now_ms: int, policy: Policy) -> int:
+    """Return the expected spend of the next year, from everything bought ever; 0 unless it is measured."""
+    if "predicted_value" not in policy.measured:
+        return 0
+    every = list(purchases)
+    days = sorted({local_day(one.at_ms, policy.zone) for one in every if one.kind == "sale"})
+    net = sum(one.amount_minor if one.kind == "sale" else -one.amount_minor for one in every)
+    return value_minor(policy.model, policy.spend_model, days, net, local_day(now_ms, policy.zone))
 
 
 def first_brought(referrals: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -102,7 +118,7 @@ def first_brought(referrals: Iterable[tuple[str, int]]) -> dict[str, int]:
     return found
 
 
-def latest_assets(assets: Iterable[tuple[int, int | None]]) -> int:
+def latest_assets(assets: Iterable[tuple[tuple[int, int], int | None]]) -> int:
     """Return what the latest description says, 0 when it says nothing."""
-    _, minor = max(assets, key=lambda one: one[0], default=(0, None))
+    _, minor = max(assets, key=lambda one: one[0], default=((0, 0), None))
     return minor or 0

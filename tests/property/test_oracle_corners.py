@@ -10,11 +10,10 @@ import pytest
 
 from services.scorer.core.policy import Policy
 from tests.oracle.clock import instant_ms
-from tests.property.offline_given import oracle_tables, run, tables
-from tests.property.oracle_given import RECENCY_AND_REFERRALS
+from tests.property.oracle_given import MENDED, core_tables, oracle_tables
+from tests.property.oracle_lines import Line, body, clicked, correction, sale
+from tests.property.oracle_policies import RECENCY_AND_REFERRALS, SILENCE
 
-Line = dict[str, Any]
-SILENCE = {"rule": "silence", "name": "early_silence", "days": 90}
 RARER = {
     "rule": "frequency",
     "name": "rarer",
@@ -24,40 +23,6 @@ RARER = {
     "past_days": 200,
     "ratio": 0.7,
 }
-
-
-def sale(order: str, at: str, amount: int = 1000, *, who: str = "ann", **other: Any) -> Line:
-    """Return a sale whose event and order share an id."""
-    return {
-        "type": "purchase-recorded.v1",
-        "event_id": order,
-        "customer_id": who,
-        "occurred_at": at,
-        "kind": "sale",
-        "order_id": order,
-        "amount_minor": amount,
-        "currency": "USD",
-        "channel": "web",
-        "store_id": "s1",
-    } | other
-
-
-def clicked(at: str) -> Line:
-    """Return a response."""
-    head = {"type": "campaign-responded.v1", "event_id": f"r-{at}", "customer_id": "ann", "occurred_at": at}
-    return head | {"campaign_id": "c1", "response": "clicked"}
-
-
-def correction(at: str, of: str, body: Line | None, *, number: int = 1) -> Line:
-    """Return revision 1; without a body a void."""
-    head = {"type": "purchase-corrected.v1", "event_id": f"k{number}", "customer_id": "ann"}
-    return head | {"occurred_at": at, "corrects": of, "revision": 1, "purchase": body}
-
-
-def body(purchase: Line) -> Line:
-    """Return what a correction says of a purchase."""
-    return {key: value for key, value in purchase.items() if key not in ("type", "event_id", "customer_id")}
-
 
 TEN = [
     "2019-08-05T07:16:02.644Z",
@@ -113,6 +78,7 @@ CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     "the same correction in another event says nothing new": (
         {"churn": []},
         [
+            sale("z", "2019-04-01T00:00:00Z"),
             sale("a", "2019-05-01T00:00:00Z"),
             correction("2019-05-02T00:00:00Z", "a", None),
             correction("2019-05-03T00:00:00Z", "a", None, number=2),
@@ -129,15 +95,30 @@ CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     ),
 }
 
+MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
+    "a void after the only purchase leaves a prospect": (
+        {"churn": []},
+        [sale("a", "2019-05-01T00:00:00Z"), correction("2019-05-02T00:00:00Z", "a", None)],
+    ),
+    "who became a prospect and buys again gets a first tier": (
+        {"churn": [SILENCE]},
+        [
+            sale("a", "2019-05-01T00:00:00Z"),
+            correction("2019-08-20T00:00:00Z", "a", None),
+            sale("b", "2019-09-01T00:00:00Z"),
+        ],
+    ),
+}
 
-@pytest.mark.parametrize("case", CASES)
+
+@pytest.mark.parametrize("case", [*CASES, *(pytest.param(case, marks=MENDED) for case in MENDED_CASES)])
 def test_the_core_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None:
     """Every table agrees with the oracle's."""
-    rules, lines = CASES[case]
+    rules, lines = (CASES | MENDED_CASES)[case]
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    assert tables(run(path, policy)) == oracle_tables(path, policy)
+    assert core_tables(path, policy) == oracle_tables(path, policy)
 
 
 def test_the_end_of_a_warning_does_not_depend_on_when_somebody_looks(tmp_path: Path) -> None:
@@ -153,7 +134,7 @@ def test_the_end_of_a_warning_does_not_depend_on_when_somebody_looks(tmp_path: P
         path = tmp_path / f"{instant_ms(last)}.jsonl"
         history = [*lines, sale("z", last, who="bob")]
         path.write_text("".join(json.dumps(line) + "\n" for line in history))
-        found = tables(run(path, Policy.from_json({"churn": [SILENCE]})))
+        found = core_tables(path, Policy.from_json({"churn": [SILENCE]}))
         ends.append(
             next(row[3:] for row in found["warnings"] if row[2] == instant_ms("2019-04-10T00:00:00Z"))
         )
@@ -168,7 +149,7 @@ def test_one_rule_has_one_warning_open(tmp_path: Path) -> None:
     history = [*lines, correction("2019-12-31T12:49:23.768Z", "o7", None)]
     path.write_text("".join(json.dumps(line) + "\n" for line in history))
 
-    found = tables(run(path, Policy.from_json({"churn": [RARER]})))
+    found = core_tables(path, Policy.from_json({"churn": [RARER]}))
 
     assert [row[3] for row in found["warnings"]].count(None) == 1
 
