@@ -50,8 +50,8 @@ def place_of(error: Exception) -> str:
 def dead_letter(record: Record, error: Exception, lane: int) -> DeadLetter:
     """Log the bug and return the record as a dead letter with its exact bytes."""
     place = place_of(error)
-    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-    _tell("record_failed", error, place, lane=lane, **where)
+    source = f"{record.topic}/{record.partition}/{record.offset}"
+    _tell("record_failed", error, place, lane=lane, record=source)
     return DeadLetter(record, Reason.INTERNAL.value, place)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from schemas.events import Input
@@ -79,9 +80,7 @@ class Chunk:
                 customer = self._whose(people, event)
                 if customer.state is not None:  # even if the event is refused then
                     customer = people[event.customer_id] = changes.attempt(customer, self._bring_under)
-                people[event.customer_id] = changes.attempt(
-                    customer, lambda trial, held, event=event: self._advance(trial, held, event)
-                )
+                people[event.customer_id] = changes.attempt(customer, partial(self._advance, event=event))
             except Refused as refused:
                 letters.append(records.dead_letter(record, refused))
             except faults.NEVER_CAUGHT:
@@ -92,6 +91,8 @@ class Chunk:
 
     def _events(self) -> list[tuple[Record, Input]]:
         anonymous = self.memory.policy.anonymous_ids
+        if not anonymous:
+            return self.intake.events
         return [pair for pair in self.intake.events if pair[1].customer_id not in anonymous]
 
     def _whose(self, people: _People, event: Input) -> Held:
