@@ -22,11 +22,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import jars, process
+from deploy.local.errors import StartError
 from deploy.local.jars import cache_folder, kafka_classpath
 from deploy.local.kafka import Kafka
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres import Postgres
-from deploy.local.process import Child, StartError
+from deploy.local.process import Child
 from deploy.local.stack import LocalStack, local_stack
 
 # Starts the stack, says where, and waits to be killed.
