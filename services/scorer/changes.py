@@ -66,7 +66,7 @@ class Changes:
                 customer.policy_version = self.moment.policy_version
 
     def attempt(self, customer: Held, work: Callable[[Changes, Held], None]) -> Held:
-        """Do the work on one customer wholly, his row included, and return him as he is then.
+        """Do the work on one customer wholly, whatever is stored of it included; return him as he is then.
 
         Raises:
             Exception: whatever the work raises; nothing has changed then.
@@ -74,6 +74,8 @@ class Changes:
         trial, after = Changes(self.lane, self.lanes, self.moment, self.due_of), replace(customer)
         work(trial, after)
         after.row = customer_row(after, self.due_of(after))
+        trial.rows.writes(self.due_of)  # what his effects leave behind can be stored
+        crowd.pack_moves([after.moved])  # and the histogram has his place
         self.rows.absorb(trial.rows)
         self.outputs += trial.outputs
         return after

@@ -190,3 +190,18 @@ def test_a_state_of_a_later_version_still_stops_the_lane() -> None:
 
     with pytest.raises(ValueError, match="run the version that wrote it"):
         decide(lane(), [happening(1, "sale", "a")], stored)
+
+
+def test_a_score_without_a_bin_is_found_out_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After it the histogram would raise, and again at every take-over."""
+
+    def off_the_scale(state: Any, event: Input, moment: Any, policy: Any) -> Step:
+        step = advance(state, event, moment, policy)
+        return msgspec.structs.replace(step, moved=(None, 10_001)) if event.event_id == "e1" else step
+
+    sales = [happening(number, "sale", customer) for number, customer in enumerate("ab")]
+    monkeypatch.setattr(chunk_module, "advance", off_the_scale)
+    turn = decide(lane(), sales, Stored())
+
+    assert [one.record.offset for one in turn.dead_letters] == [1]
+    assert written(turn) == written(decide(lane(), sales[:1], Stored()))
