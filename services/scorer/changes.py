@@ -32,8 +32,9 @@ class Told(NamedTuple):
 
 def told(step: Step, *, live: bool = False) -> Told:
     """Return a step all of whose effects are published, but for a referral that a replay has in its log."""
-    effects = step.effects
-    return Told(step, [one for one in effects if live or not isinstance(one, ReferralMade)])
+    if live or not step.effects:
+        return Told(step, step.effects)
+    return Told(step, [one for one in step.effects if not isinstance(one, ReferralMade)])
 
 
 @dataclass(slots=True)
@@ -58,8 +59,9 @@ class Changes:
         for step, effects, rescored in steps:
             if step.duplicate:
                 continue
-            self.outputs += [message_of(effect, self.lane, self.lanes) for effect in effects]
-            self.rows.add(step.effects)
+            if step.effects:  # most steps have none
+                self.outputs += [message_of(effect, self.lane, self.lanes) for effect in effects]
+                self.rows.add(step.effects)
             customer.advance(step)
             if rescored:
                 customer.moved = step.moved

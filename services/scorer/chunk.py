@@ -62,11 +62,12 @@ class Chunk:
         return turn
 
     def _apply_all(self, changes: Changes, people: _People) -> list[DeadLetter]:
-        letters = []
+        letters, memory = [], self.memory
         for record, event in self._events():
             try:
                 customer = self._whose(people, event)
-                self._bring_under(changes, customer)
+                if is_behind(memory, customer):
+                    bring_under(memory, changes, customer, self.olds)
                 self._advance(changes, customer, event)
                 people[event.customer_id] = customer
             except Refused as refused:
