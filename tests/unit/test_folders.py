@@ -48,7 +48,7 @@ def test_nothing_starts_when_the_logs_have_no_place(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(session_module, "local_stack", None)  # calling it would raise TypeError
 
     with (
-        pytest.raises(StartError, match="or give --data-dir, which takes the logs too"),
+        pytest.raises(StartError, match="or name one with --data-dir, which takes the logs too"),
         session(Options(Policy.default()), Console(quiet=True), replays=False),
     ):
         pass
