@@ -18,7 +18,9 @@ STOP_SECONDS_MAX: Final = 15.0
 RESTART_SECONDS_MAX: Final = 10.0
 CRASH_LOOP: Final = 6  # exits within CRASH_LOOP_SECONDS that are no accident any more
 CRASH_LOOP_SECONDS: Final = 60.0
-LOGS_REMEDY: Final = "run it in a folder that you may write to, or name one with --data-dir, which takes the logs too"
+LOGS_REMEDY: Final = (
+    "run it in a folder that you may write to, or name one with --data-dir, which takes the logs too"
+)
 
 
 class CrashLoopError(RuntimeError):
