@@ -24,7 +24,7 @@ from deploy.explain import explain
 from deploy.export import export as export_files
 from deploy.fit import fit
 from deploy.history import MalformedError
-from deploy.local.process import StartError
+from deploy.local.errors import StartError
 from deploy.local.services import CrashLoopError
 from deploy.local.session import Options, Session, StalledError, load, session
 from deploy.migrate import (

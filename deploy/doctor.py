@@ -15,6 +15,9 @@ from schemas.topics import ALL_TOPICS
 
 _WRONG_PARTITION: Final = """
 SELECT topic, count(*) FROM dead_letters WHERE reason = 'PARTITION' GROUP BY topic ORDER BY 2 DESC"""
+_BUGS: Final = """
+SELECT service, detail, count(*) FROM dead_letters WHERE reason = 'INTERNAL'
+GROUP BY service, detail ORDER BY 3 DESC LIMIT 5"""
 # An idle lane writes its clock about once a minute: a lane is late at twice that.
 _LATE_LANES: Final = """
 SELECT service, count(*) FROM lanes WHERE clock_mode = 'wall'
@@ -88,8 +91,13 @@ async def _lanes(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding
         for topic, count in await connection.fetch(_WRONG_PARTITION)
     ]  # fmt: skip
     findings += [
+        Finding("bugs", f"{count} records met a bug of {service}: {detail}",
+                "report it with the traceback in the worker's log; they are kept in dead_letters")
+        for service, detail, count in await connection.fetch(_BUGS)
+    ]  # fmt: skip
+    findings += [
         Finding("clocks", f"{count} lanes of {service} are more than two minutes behind",
                 "is a worker running, and is Kafka reachable? See its /metrics")
         for service, count in await connection.fetch(_LATE_LANES)
     ]  # fmt: skip
-    return findings or [Finding("lanes", "clocks and partitions are as they must be")]
+    return findings or [Finding("lanes", "clocks and partitions are as they must be, and no bug was met")]

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     PARTITION = "PARTITION"
     LATE = "LATE"
     HOT = "HOT"
+    INTERNAL = "INTERNAL"
 
 
 REMEDIES: dict[Reason, str] = {
@@ -90,6 +91,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.PARTITION: "partition by murmur2 of the key (librdkafka: partitioner=murmur2_random)",
     Reason.LATE: "the event is older than what is remembered; it can't be told from a repeat any more",
     Reason.HOT: "list an id that stands for many people as anonymous in the policy",
+    Reason.INTERNAL: "a bug of Tierstream, not of the record: report what the detail and the log say,"
+    " and publish the record again once it is mended",
 }
 
 

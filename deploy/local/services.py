@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from deploy.local.folders import make_writable
 from deploy.local.process import Child
 
 STOP_SECONDS_MAX: Final = 15.0
 RESTART_SECONDS_MAX: Final = 10.0
 CRASH_LOOP: Final = 6  # exits within CRASH_LOOP_SECONDS that are no accident any more
 CRASH_LOOP_SECONDS: Final = 60.0
+LOGS_REMEDY: Final = (
+    "run it in a folder that you may write to, or name one with --data-dir, which takes the logs too"
+)
 
 
 class CrashLoopError(RuntimeError):
@@ -49,8 +53,12 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to watch."""
-        self._log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Begin to watch.
+
+        Raises:
+            StartError: the logs can't be written.
+        """
+        make_writable(self._log_dir, what="logs", remedy=LOGS_REMEDY)
         self._thread.start()
         return self
 

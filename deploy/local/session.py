@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.history import History, read
+from deploy.local.folders import make_writable
 from deploy.local.ports import free_port
-from deploy.local.services import Supervisor
+from deploy.local.services import LOGS_REMEDY, Supervisor
 from deploy.local.stack import LocalStack, local_stack
 from deploy.migrate import activate_first, migrate_database, migrate_topics
 from deploy.products.checks import loadable
@@ -122,11 +123,12 @@ def session(options: Options, console: Console, *, replays: bool) -> Iterator[Se
     Raises:
         StartError: a part could not start; nothing is left running.
     """
+    logs = options.log_dir or (options.data_dir or Path.cwd() / "out") / "logs"
+    make_writable(logs, what="logs", remedy=LOGS_REMEDY)  # before the seconds that servers take
     with ExitStack() as exits:
         stack = exits.enter_context(local_stack(options.data_dir, progress=console))
         migrate_database(stack.database_url)
         asyncio.run(_prepare(stack, options, replays=replays))
-        logs = options.log_dir or (options.data_dir or Path.cwd() / "out") / "logs"
         supervisor = exits.enter_context(Supervisor(logs))
         shared = {
             "DATABASE_URL": stack.database_url,

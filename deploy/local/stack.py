@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from deploy.local.errors import StartError
+from deploy.local.folders import make_writable
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
-from deploy.local.process import StartError
 
 _Part = TypeVar("_Part", Postgres, Kafka)
 
@@ -116,7 +117,7 @@ def _in_background(work: Callable[[], None]) -> Future[None]:
 @contextlib.contextmanager
 def _folder(data_dir: Path | None) -> Iterator[Path]:
     if data_dir is not None:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_writable(data_dir, what="data", remedy="name another folder with --data-dir")
         yield data_dir.absolute()
         return
     # Processes that a kill is just ending may still write: what they leave is not worth an error.

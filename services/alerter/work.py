@@ -14,12 +14,15 @@ from services.alerter.core.decide import Event, fold
 from services.alerter.core.records import read
 from services.alerter.core.task import Task
 from services.alerter.core.wording import Wording
+from services.lanes import faults
 from services.lanes.work import DeadLetter, LaneRow, LaneTime, LaneWork, Record, Turn, Write
 
 ASSIGNING_LANE: Final = 0
 ASSIGNED_PER_TURN_MAX: Final = 500
 ARCHIVED_PER_TURN_MAX: Final = 1_000
 HISTORY_AFTER_MS: Final = 7 * DAY_MS  # overdue for longer when a replay ends: nobody needs to do it
+
+_Events = defaultdict[str, list[tuple[Record, Event]]]  # by customer, in order
 
 
 class AlerterService:
@@ -56,19 +59,27 @@ class AlerterWork:
         time: LaneTime,  # noqa: ARG002 -- tasks are dated by their events
         seq: int,  # noqa: ARG002 -- and carry no proof of their own
     ) -> Turn:
-        """Turn the records' events into new, merged and withdrawn tasks. Locks the tasks concerned."""
+        """Turn the records' events into new, merged and withdrawn tasks. Locks the tasks concerned.
+
+        A record that meets a bug becomes a dead letter with reason INTERNAL: its customer's tasks stay as
+        they were before it, and all other records count.
+        """
         turn = Turn()
-        events: defaultdict[str, list[Event]] = defaultdict(list)
+        events: _Events = defaultdict(list)
         for record in records:
             try:
                 event = read(record.topic, record.key, record.value)
             except Refused as refusal:
                 turn.dead_letters.append(DeadLetter(record, str(refusal.reason), refusal.detail))
+            except faults.NEVER_CAUGHT:
+                raise
+            except Exception as error:  # noqa: BLE001 -- logged there; see faults
+                turn.dead_letters.append(faults.dead_letter(record, error, self._lane))
             else:
-                events[event.customer_id].append(event)
-                turn.applied += 1
+                events[event.customer_id].append((record, event))
         if events:
-            turn.writes = await self._changes(connection, events)
+            turn.writes = await self._changes(connection, events, turn.dead_letters)
+        turn.applied = len(records) - len(turn.dead_letters)
         return turn
 
     async def tend(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:  # noqa: ARG002
@@ -87,9 +98,9 @@ class AlerterWork:
         archived = await self._archive(connection, time) if ends else None
         return archived or Turn(kind="settle", settled=True)
 
-    async def _changes(self, connection: Any, events: dict[str, list[Event]]) -> list[Write]:
+    async def _changes(self, connection: Any, events: _Events, dead_letters: list[DeadLetter]) -> list[Write]:
         """Return the writes that the events of each customer, in order, ask for."""
-        event_ids = [event.event_id for of_customer in events.values() for event in of_customer]
+        event_ids = [event.event_id for of_customer in events.values() for _, event in of_customer]
         loaded: defaultdict[str, list[Task]] = defaultdict(list)
         for task in await store.load_concerned(connection, events, event_ids):
             loaded[task.customer_id].append(task)
@@ -97,11 +108,27 @@ class AlerterWork:
         changed: list[Task] = []
         for customer_id, of_customer in events.items():
             before = tuple(loaded[customer_id])
-            after_all = fold(before, of_customer, self._wording)
+            after_all = self._fold(before, of_customer, dead_letters)
             new += [task for task in after_all if task.id is None]
             changed += [task for task in after_all if task.id is not None and task not in before]
         await self._make_room(connection, new, changed)
         return _writes(new, changed, self._lane)
+
+    def _fold(
+        self, tasks: tuple[Task, ...], events: list[tuple[Record, Event]], dead_letters: list[DeadLetter]
+    ) -> tuple[Task, ...]:
+        """Return the customer's tasks after the events; one that meets a bug leaves them as they are."""
+        for record, event in events:
+            try:
+                after_it = fold(tasks, (event,), self._wording)
+                _writes([task for task in after_it if task not in tasks], [], self._lane)  # is it storable?
+            except faults.NEVER_CAUGHT:
+                raise
+            except Exception as error:  # noqa: BLE001 -- logged there; see faults
+                dead_letters.append(faults.dead_letter(record, error, self._lane))
+            else:
+                tasks = after_it
+        return tasks
 
     async def _make_room(self, connection: Any, new: list[Task], changed: list[Task]) -> None:
         """Close at once, and take out of ``changed``, tasks whose place a new one takes in the same turn.

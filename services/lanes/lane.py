@@ -7,54 +7,30 @@ unknown, the lane's row is the truth: read it, forget everything else, seek, go 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 import time
-from collections import Counter as Tally
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
-from services.lanes import statement as sql
+from services.lanes import recovery
+from services.lanes.clock import LaneClock
+from services.lanes.context import LaneContext
 from services.lanes.database import DATABASE_ERRORS
-from services.lanes.metrics import LaneMetrics
 from services.lanes.publisher import NUMBER_HEADER, LanePublisher
 from services.lanes.queues import Chunk, LaneQueues, Marker, Offer, Taken
-from services.lanes.settings import WorkerSettings
-from services.lanes.work import LaneRow, LaneTime, LaneWork, Message, Record, Service, Turn
+from services.lanes.turns import Refenced, Turns
+from services.lanes.work import LaneRow, LaneTime, LaneWork, Record, Turn
 
-EXIT_ZOMBIE: Final = 70
-EXIT_FLOOD: Final = 75
 TEND_SECONDS: Final = 0.5
 CLOCK_WRITE_MS: Final = 60_000
 BARRIER_WAIT_SECONDS: Final = 0.05  # between lanes of one worker a nudge is quicker
+BACKLOG_WAIT_SECONDS: Final = 0.05
 HOLD_SECONDS: Final = 5.0  # between two tries to read what can't be read
-FLOOD_WINDOW: Final = 1000
-FLOOD_DEAD_LETTERS_MIN: Final = 200
+NUMBER_DIGITS_MAX: Final = 18  # of an outbox number, which is a bigint
 
 log = structlog.get_logger()
-
-
-class Refenced(Exception):  # noqa: N818 -- a signal inside this module
-    """The fence refused the turn, or its outcome is unknown; read the row again."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneContext:
-    """What a lane needs of its worker."""
-
-    service: Service
-    settings: WorkerSettings
-    pool: asyncpg.Pool[asyncpg.Record]
-    metrics: LaneMetrics
-    marker_of: Callable[[Record], Marker | None]
-    seek: Callable[[Mapping[tuple[int, int], int]], Awaitable[Mapping[tuple[int, int], int]]]
-    lagging: Callable[[int, int, int], bool]  # topic index, lane, position -> more to come?
-    nudge: Callable[[], None]  # wake this worker's lanes: what one of them waits for may have happened
 
 
 class Lane:
@@ -63,7 +39,8 @@ class Lane:
     def __init__(self, context: LaneContext, row: LaneRow, publisher: LanePublisher) -> None:
         """Hold the row as it was taken; ``run`` loads the rest."""
         self._context = context
-        self.row = row
+        self._clock = LaneClock(len(row.offsets))
+        self._turns = Turns(context, row, publisher, self._clock)
         self.publisher = publisher
         self.queues = LaneQueues(row.offsets, context.marker_of)
         self.stopping = False
@@ -75,9 +52,11 @@ class Lane:
         self._held_until = [0.0] * len(row.offsets)
         self._seek_wanted: set[int] = set()
         self._tended = 0.0
-        self._database_ms_ahead = 0.0  # PostgreSQL's clock minus our monotonic one, in ms
-        self._read_to_ms = [0] * len(row.offsets)  # record time of the last applied record per topic
-        self._fates: deque[bool] = deque(maxlen=FLOOD_WINDOW)
+
+    @property
+    def row(self) -> LaneRow:
+        """The lane as its latest turn left it."""
+        return self._turns.row
 
     # -- from the fetch loop ------------------------------------------------------------------------
 
@@ -136,238 +115,33 @@ class Lane:
 
     async def run(self) -> None:
         """Work until stopped. Anything unexpected ends the process: redelivery and the fence make it safe."""
-        loaded = False
         while not self.stopping:
-            self.last_beat = time.monotonic()
+            self._beat()
+            # Before the lane looks at anything: what arrives while it works is no longer slept through.
+            self._wake.clear()
             try:
-                if not loaded:
-                    await self._load()
-                    loaded = True
+                if self._work is None:
+                    self._work = await recovery.load(self._context, self.row, self.publisher, self._clock)
+                    await self._seek(set(range(len(self.row.offsets))))
                 if self._seek_wanted:
                     topics, self._seek_wanted = self._seek_wanted, set()
                     await self._seek(topics)
-                wait_seconds = await self._turn()
+                wait_seconds = await self._turn(self._work)
             except (Refenced, *DATABASE_ERRORS) as error:
                 if isinstance(error, asyncpg.PostgresError):
                     log.warning("turn_failed", lane=self.row.lane, error=str(error))
                 self._context.metrics.database_errors.inc()
-                await self._reread()
-                loaded = False
+                await self._begin_again()
                 continue
             if wait_seconds > 0 and not self.stopping:
                 await self._wait(wait_seconds)
 
-    async def _wait(self, seconds: float) -> None:
-        self._wake.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    async def _turn(self) -> float:
-        """Do one turn; return how long to wait before the next one, 0 for at once."""
-        if self.publisher.backlog > self._context.settings.outbox_messages_max:
-            return 0.05
-        if not self.row.settled:
-            return await self._settle()
-        if self.row.clock_mode != "wall":
-            marker = self.queues.marker()
-            if marker is not None:
-                await self._reach(marker)
-                return 0.0
-        elif time.monotonic() - self._tended >= TEND_SECONDS and not await self._tend():
-            self._tended = time.monotonic()
-        taken = self.queues.take(
-            self._context.settings.chunk_records_max, replaying=self.row.clock_mode != "wall"
+    async def _begin_again(self) -> None:
+        """The lane's row is the truth: forget everything else, the service's memory included."""
+        self._work = None
+        self._turns.row = await recovery.reread(
+            self._context, self.row, beat=self._beat, is_stopping=lambda: self.stopping
         )
-        if taken is not None:
-            await self._apply(taken)
-            await self._throttle(len(taken.records))
-            return 0.0
-        if self.publisher.published > self.row.published and self.publisher.backlog == 0:
-            await self._commit(Turn(kind="publish"), self.row)
-        elif self.row.clock_mode == "wall" and self._clock_ms() - self.row.clock_ms >= CLOCK_WRITE_MS:
-            # Nothing else writes an idle lane's clock, and by it one sees that the lane lives.
-            await self._commit(Turn(kind="time"), replace(self.row, clock_ms=self._clock_ms()))
-        return TEND_SECONDS
-
-    async def _apply(self, taken: Taken) -> None:
-        """Give records to the service and commit what comes of them."""
-        records, numbers = self._fresh(taken.records)
-        for record in taken.records:
-            self._read_to_ms[self._topics[record.topic]] = record.timestamp_ms
-        after = replace(self.row, offsets=taken.positions, numbers=numbers, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
-        await self._decide_and_commit(lambda c, seq: self._chunk(c, records, time_, seq), after)
-        now = time.monotonic()
-        self.last_progress = [now] * len(self.last_progress)
-
-    async def _chunk(self, connection: Any, records: list[Record], time_: LaneTime, seq: int) -> Turn:
-        return await self._service_work.chunk(connection, records, time_, seq)
-
-    async def _tend(self) -> bool:
-        """Do the next thing that time asks for; False when there is nothing."""
-        after = replace(self.row, clock_ms=self._clock_ms())
-        time_ = LaneTime(after.clock_ms, live=self.row.clock_mode == "wall", wall_ms=self._wall_ms())
-        return await self._decide_and_commit(lambda c, seq: self._service_work.tend(c, time_, seq), after)
-
-    async def _reach(self, marker: Marker) -> None:
-        """Every topic stands at a time mark: the clock moves to it, and the barrier begins."""
-        positions = self.queues.pass_marker(marker)
-        after = replace(
-            self.row,
-            offsets=positions,
-            clock_ms=max(self.row.clock_ms, marker.through_ms),
-            clock_mode="ending" if marker.ends_replay else self.row.clock_mode,
-            complete=marker.complete,
-            settled=False,
-        )
-        if not await self._decide_and_commit(
-            lambda c, seq: self._service_work.tend(c, _barrier_time(after), seq), after
-        ):
-            await self._commit(Turn(kind="time"), after)
-        self._context.nudge()
-
-    async def _settle(self) -> float:
-        """Go on with a barrier: whatever the service still has to do before the lane may read on."""
-        time_ = _barrier_time(self.row)
-        if await self._decide_and_commit(lambda c, seq: self._service_work.tend(c, time_, seq), self.row):
-            self._context.nudge()
-            return 0.0
-        return BARRIER_WAIT_SECONDS
-
-    # -- turns --------------------------------------------------------------------------------------
-
-    async def _decide_and_commit(
-        self, decide: Callable[[Any, int], Awaitable[Turn | None]], after: LaneRow
-    ) -> bool:
-        """Let the service decide a turn and commit it; False when it had nothing to do."""
-        started = time.monotonic()
-        async with self._context.pool.acquire() as connection:
-            if self._context.service.locks_rows:
-                async with connection.transaction():
-                    turn = await decide(connection, self.row.seq + 1)
-                    after = await self._execute(connection, turn, after)
-            else:
-                turn = await decide(connection, self.row.seq + 1)
-                after = await self._execute(connection, turn, after)
-        if turn is None:
-            return False
-        self._committed(turn, after)
-        self._context.metrics.turn_seconds.observe(time.monotonic() - started)
-        return True
-
-    async def _commit(self, turn: Turn, after: LaneRow) -> None:
-        async with self._context.pool.acquire() as connection:
-            after = await self._execute(connection, turn, after)
-        self._committed(turn, after)
-
-    async def _execute(self, connection: Any, turn: Turn | None, after: LaneRow) -> LaneRow:
-        if turn is None:
-            return after
-        settled = after.settled or turn.settled
-        after = replace(
-            after,
-            seq=self.row.seq + 1,
-            versions=after.versions if turn.versions is None else turn.versions,
-            outbox_number=self.row.outbox_number + len(turn.outbox),
-            published=self.publisher.published,
-            settled=settled,
-            clock_mode="wall" if settled and after.clock_mode == "ending" else after.clock_mode,
-        )
-        query, arguments = sql.turn_statement(
-            self.row,
-            after,
-            kind=turn.kind,
-            note=turn.note,
-            writes=turn.writes,
-            outbox=turn.outbox,
-            dead_letters=turn.dead_letters,
-        )
-        hit, now_ms = await connection.fetchrow(query, *arguments)
-        if hit != 1:
-            self._context.metrics.fenced.inc()
-            raise Refenced
-        self._database_ms_ahead = now_ms - time.monotonic() * 1000
-        return after
-
-    def _committed(self, turn: Turn, after: LaneRow) -> None:
-        first = self.row.outbox_number + 1
-        self.row = after
-        self.publisher.add(first, turn.outbox)
-        if turn.on_commit is not None:
-            turn.on_commit()
-        self.last_beat = time.monotonic()
-        metrics = self._context.metrics
-        metrics.turns.labels(turn.kind).inc()
-        metrics.records.inc(turn.applied)
-        for reason, count in Tally(letter.reason for letter in turn.dead_letters).items():
-            metrics.dead_letters.labels(reason).inc(count)
-        self._watch_flood(turn)
-
-    def _watch_flood(self, turn: Turn) -> None:
-        """Stop at a flood of dead letters: over half of the last thousand records is a bad deploy."""
-        self._fates.extend([False] * turn.applied)
-        self._fates.extend([True] * len(turn.dead_letters))
-        dead = sum(self._fates)
-        if turn.dead_letters and dead >= FLOOD_DEAD_LETTERS_MIN and dead * 2 > len(self._fates):
-            log.error(
-                "flood_of_dead_letters",
-                lane=self.row.lane,
-                dead=dead,
-                of=len(self._fates),
-                remedy="look at table dead_letters, mend the publisher or the deploy, start the worker again",
-            )
-            os._exit(EXIT_FLOOD)
-
-    # -- recovery -----------------------------------------------------------------------------------
-
-    async def _load(self) -> None:
-        """Open the service's memory of this lane, the outbox that was left, and the topics.
-
-        Raises:
-            RuntimeError: a later version, which reads more topics, had the lane before.
-        """
-        if len(self.row.offsets) > len(self._topics):
-            raise RuntimeError(
-                f"lane {self.row.lane} of {self.row.service} reads {len(self.row.offsets)} topics and this "
-                f"version knows {len(self._topics)}: run the version that had it"
-            )
-        async with self._context.pool.acquire() as connection:
-            self._work = await self._context.service.open(connection, self.row)
-            left = await connection.fetch(
-                sql.UNPUBLISHED, self.row.service, self.row.lane, self.publisher.published
-            )
-            now_ms = await connection.fetchval(sql.NOW_MS)
-        self._database_ms_ahead = now_ms - time.monotonic() * 1000
-        self.publisher.restart([(row[0], Message(*row[1:])) for row in left])
-        await self._seek(set(range(len(self.row.offsets))))
-
-    async def _reread(self) -> None:
-        """Read the lane's row until it can be read. Never bumps the epoch: a zombie must not steal."""
-        pause = 0.05
-        while not self.stopping:
-            self.last_beat = time.monotonic()
-            try:
-                async with self._context.pool.acquire() as connection:
-                    found = await connection.fetchrow(sql.READ, self.row.service, self.row.lane)
-            except DATABASE_ERRORS:
-                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 -- jitter
-                pause = min(1.0, pause * 1.6)
-                continue
-            row = sql.row_of(found, self.row.lanes)
-            if row.epoch != self.row.epoch:
-                self._end_as_zombie(row)
-                return
-            self.row = row
-            return
-
-    def _end_as_zombie(self, row: LaneRow) -> None:
-        if self.stopping:  # given up in good order; the next owner was quicker
-            return
-        log.error("zombie", lane=row.lane, mine=self.row.epoch, theirs=row.epoch)
-        os._exit(EXIT_ZOMBIE)
 
     async def _seek(self, topics: set[int]) -> None:
         wanted = {}
@@ -378,13 +152,97 @@ class Lane:
         for (topic, _lane), generation in generations.items():
             self.queues.sought(topic, generation)
 
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _turn(self, work: LaneWork) -> float:
+        """Do one turn; return how long to wait before the next one, 0 for at once."""
+        if self.publisher.backlog > self._context.settings.outbox_messages_max:
+            return BACKLOG_WAIT_SECONDS
+        if not self.row.settled:
+            return await self._settle(work)
+        if self.row.clock_mode != "wall":
+            marker = self.queues.marker()
+            if marker is not None:
+                await self._reach(work, marker)
+                return 0.0
+        elif time.monotonic() - self._tended >= TEND_SECONDS and not await self._tend(work):
+            self._tended = time.monotonic()
+        taken = self.queues.take(
+            self._context.settings.chunk_records_max, replaying=self.row.clock_mode != "wall"
+        )
+        if taken is not None:
+            await self._apply(work, taken)
+            await self._throttle(len(taken.records))
+            return 0.0
+        if self.publisher.published > self.row.published and self.publisher.backlog == 0:
+            await self._turns.commit(Turn(kind="publish"), self.row)
+        elif self.row.clock_mode == "wall" and self._clock_ms() - self.row.clock_ms >= CLOCK_WRITE_MS:
+            # Nothing else writes an idle lane's clock, and by it one sees that the lane lives.
+            await self._turns.commit(Turn(kind="time"), replace(self.row, clock_ms=self._clock_ms()))
+        return TEND_SECONDS
+
+    async def _apply(self, work: LaneWork, taken: Taken) -> None:
+        """Give records to the service and commit what comes of them."""
+        records, numbers = self._fresh(taken.records)
+        for record in taken.records:
+            self._clock.read_to(self._topics[record.topic], record.timestamp_ms)
+        after = replace(self.row, offsets=taken.positions, numbers=numbers, clock_ms=self._clock_ms())
+        time_ = self._time(after)
+
+        async def decide(connection: Any, seq: int) -> Turn:
+            return await work.chunk(connection, records, time_, seq)
+
+        await self._turns.decide_and_commit(decide, after)
+        now = time.monotonic()
+        self.last_progress = [now] * len(self.last_progress)
+
+    async def _tend(self, work: LaneWork) -> bool:
+        """Do the next thing that time asks for; False when there is nothing."""
+        after = replace(self.row, clock_ms=self._clock_ms())
+        time_ = self._time(after)
+        return await self._turns.decide_and_commit(lambda c, seq: work.tend(c, time_, seq), after)
+
+    async def _reach(self, work: LaneWork, marker: Marker) -> None:
+        """Every topic stands at a time mark: the clock moves to it, and the barrier begins."""
+        positions = self.queues.pass_marker(marker)
+        after = replace(
+            self.row,
+            offsets=positions,
+            clock_ms=max(self.row.clock_ms, marker.through_ms),
+            clock_mode="ending" if marker.ends_replay else self.row.clock_mode,
+            complete=marker.complete,
+            settled=False,
+        )
+        time_ = _barrier_time(after)
+        if not await self._turns.decide_and_commit(lambda c, seq: work.tend(c, time_, seq), after):
+            await self._turns.commit(Turn(kind="time"), after)
+        self._context.nudge()
+
+    async def _settle(self, work: LaneWork) -> float:
+        """Go on with a barrier: whatever the service still has to do before the lane may read on."""
+        time_ = _barrier_time(self.row)
+        if await self._turns.decide_and_commit(lambda c, seq: work.tend(c, time_, seq), self.row):
+            self._context.nudge()
+            return 0.0
+        return BARRIER_WAIT_SECONDS
+
     # -- small things -------------------------------------------------------------------------------
 
-    @property
-    def _service_work(self) -> LaneWork:
-        if self._work is None:
-            raise RuntimeError("a lane must be loaded before it works")
-        return self._work
+    def _beat(self) -> None:
+        self.last_beat = time.monotonic()
+
+    def _clock_ms(self) -> int:
+        return self._clock.next_ms(self.row, self.queues, self._context.lagging)
+
+    def _time(self, after: LaneRow) -> LaneTime:
+        """Return the time of a turn that reads records, or that time asks for while the clock is the wall's."""
+        is_live = self.row.clock_mode == "wall"
+        return LaneTime(after.clock_ms, live=is_live, wall_ms=self._clock.wall_ms())
 
     def _fresh(self, records: list[Record]) -> tuple[list[Record], tuple[int, ...]]:
         """Drop records whose outbox number is known; return the rest and the highest numbers."""
@@ -402,32 +260,18 @@ class Lane:
             fresh.append(record)
         return fresh, tuple(numbers)
 
-    def _clock_ms(self) -> int:
-        """The lane's clock for the next turn: PostgreSQL's, but not past what was read while it lags."""
-        if self.row.clock_mode != "wall":
-            return self.row.clock_ms
-        now_ms = self._wall_ms()
-        for topic, position in enumerate(self.queues.positions):
-            if self._context.lagging(topic, self.row.lane, position):
-                next_ms = self.queues.next_ms(topic)
-                now_ms = min(now_ms, self._read_to_ms[topic] if next_ms is None else next_ms)
-        return max(self.row.clock_ms, now_ms)
-
-    def _wall_ms(self) -> int:
-        return int(time.monotonic() * 1000 + self._database_ms_ahead)
-
     async def _throttle(self, records: int) -> None:
         rate = self._context.settings.throttle_records_per_second
         until = time.monotonic() + (records / rate if rate else 0.0)
         while not self.stopping and (left := until - time.monotonic()) > 0:
-            self.last_beat = time.monotonic()
+            self._beat()
             await asyncio.sleep(min(0.1, left))
 
 
 def _number_of(record: Record) -> int | None:
     """Return the outbox number that the record was published under."""
     value = next((value for name, value in record.headers if name == NUMBER_HEADER), b"")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdigit() and len(value) <= NUMBER_DIGITS_MAX else None
 
 
 def _barrier_time(row: LaneRow) -> LaneTime:

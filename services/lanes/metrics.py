@@ -19,6 +19,12 @@ class LaneMetrics:
         self.dead_letters = Counter(
             f"{service}_dead_letters_total", "Dead letters written, by reason.", ["reason"], registry=registry
         )
+        self.put_off = Counter(
+            f"{service}_put_off_total",
+            "Customers that a bug kept from what time or the crowd asks for, by work; tried again later.",
+            ["work"],
+            registry=registry,
+        )
         self.fenced = Counter(
             f"{service}_fenced_total", "Turns that the fence refused: another worker has the lane.",
             registry=registry,

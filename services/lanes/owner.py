@@ -14,8 +14,9 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.lanes import statement as sql
+from services.lanes.context import LaneContext
 from services.lanes.database import DATABASE_ERRORS
-from services.lanes.lane import Lane, LaneContext
+from services.lanes.lane import Lane
 from services.lanes.metrics import LaneMetrics
 from services.lanes.publisher import LanePublisher
 from services.lanes.queues import Marker

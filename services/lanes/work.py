@@ -75,6 +75,7 @@ class Turn:
     writes: list[Write] = field(default_factory=list)
     outbox: list[Message] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    put_off: list[str] = field(default_factory=list)  # what a bug kept from somebody, for the metrics
     versions: tuple[int, ...] | None = None  # new versions in force; None: as they were
     note: bytes = b""  # into lane_log
     kind: str = "chunk"
@@ -111,14 +112,18 @@ class LaneWork(Protocol):
     """
 
     async def chunk(self, connection: Any, records: Sequence[Record], time: LaneTime, seq: int) -> Turn:
-        """Process records in order, in the turn that will be ``seq``. Never raises for a bad record."""
+        """Process records in order, in the turn that will be ``seq``.
+
+        Never raises for a bad record, nor for a bug that one record meets: see ``faults``.
+        """
         ...
 
     async def tend(self, connection: Any, time: LaneTime, seq: int) -> Turn | None:
         """Return the next turn that time or other lanes ask for, or None when there is none (yet).
 
         Called between chunks, about twice a second, until it returns None; at a barrier called until a
-        turn says ``settled``, with a short wait after each None.
+        turn says ``settled``, with a short wait after each None. A bug that one customer meets puts him
+        off and never raises: see ``faults``.
         """
         ...
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.times import HOUR_MS, SECOND_MS
+from services.lanes import faults
 from services.lanes.work import Turn, Write
 from services.scorer import store
 from services.scorer.core.policy import Policy
@@ -37,9 +38,16 @@ class Census:
         if self._counts is None:
             self._counts, self._after = RfmCounts(), ""
         rows = await connection.fetch(store.EVERYBODY, self.lane, self._after, store.BATCH)
-        for row in rows:
-            self._counts.move(None, rfm_facts(decode_state(row[1]), policy))
         turn = Turn(kind="census")
+        for row in rows:
+            state = decode_state(row[1])
+            try:
+                self._counts.move(None, rfm_facts(state, policy))
+            except faults.NEVER_CAUGHT:
+                raise
+            except Exception as error:  # noqa: BLE001 -- logged there; this census does without him
+                faults.put_off("census", error, self.lane)
+                turn.put_off.append("census")
         if len(rows) == store.BATCH:
             self._after = rows[-1][0]
             return turn

@@ -14,6 +14,7 @@ from schemas.times import MINUTE_MS
 from services.lanes.work import Write
 from services.scorer import store
 from services.scorer.core.cuts import (
+    BINS,
     Cuts,
     Histogram,
     Ties,
@@ -34,12 +35,18 @@ VERSION_MS_MAX: Final = MINUTE_MS  # at least one a minute
 
 
 def pack_moves(moves: Iterable[Moved]) -> bytes:
-    """Return the moves between bins as a note of the turn; customers who stay are left out."""
+    """Return the moves between bins as a note of the turn; customers who stay are left out.
+
+    Raises:
+        ValueError: there is no such bin. Found out here, before the commit, and not by the histogram after it.
+    """
     flat = array("H")
     for old, new in moves:
         if old != new:
             flat.append(_NOBODY if old is None else old)
             flat.append(_NOBODY if new is None else new)
+    if any(BINS <= number < _NOBODY for number in flat):
+        raise ValueError(f"a score has one of {BINS} bins")
     return flat.tobytes()
 
 

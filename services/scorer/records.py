@@ -14,6 +14,7 @@ from schemas.events import (
 )
 from schemas.times import MINUTE_MS, to_ms
 from schemas.wire import HEADERS_MAX, KEY_BYTES_MAX, Reason, Refused, decode
+from services.lanes import faults
 from services.lanes.work import DeadLetter, Record
 
 FUTURE_MS_MAX: Final = 10 * MINUTE_MS
@@ -27,14 +28,19 @@ class Intake:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
-def read(records: Iterable[Record], *, wall_ms: int) -> Intake:
-    """Decode every record strictly, in order."""
+def read(records: Iterable[Record], *, wall_ms: int, lane: int = 0) -> Intake:
+    """Decode every record strictly, in order; one that meets a bug is given up, and the rest goes on."""
     intake = Intake()
     for record in records:
         try:
             event = event_of(record, wall_ms=wall_ms)
         except Refused as refused:
             intake.dead_letters.append(dead_letter(record, refused))
+            continue
+        except faults.NEVER_CAUGHT:
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged there; see faults
+            intake.dead_letters.append(faults.dead_letter(record, error, lane))
             continue
         intake.events.append((record, event))
     return intake

@@ -14,7 +14,7 @@ from services.lanes.work import Write
 from services.scorer.core.cuts import Cuts, band_of
 from services.scorer.core.draft import Effect, Step
 from services.scorer.core.policy import Policy
-from services.scorer.core.state import State, encode_state
+from services.scorer.core.state import State, decode_state, encode_state
 
 SMALLINT_MAX: Final = 32_767  # above every score
 BATCH: Final = 2000  # customers a timer pass or a sweep takes in one turn
@@ -34,11 +34,13 @@ JOIN unnest($3::text[], $4::int[], $5::int[]) AS level(name, enter, leave) ON c.
 WHERE c.lane = $1 AND c.band = ANY($2::smallint[]) AND (c.score >= level.enter
   OR (c.score < level.leave AND (c.ranked_since_ms + $6 <= $7
       OR c.next_due_ms IS NULL OR c.next_due_ms > c.ranked_since_ms + $6)))
-LIMIT $8"""
-# Who is still as another policy left him; every one of them is written, so the same question ends.
+  AND c.customer_id <> ALL($8::text[])
+LIMIT $9"""
+# Who is still as another policy left him. Each of them is written, so the same question ends; who was put
+# off is not asked for again.
 UNSCORED: Final = """
 SELECT customer_id, lane, state, next_due_ms, policy_version FROM customers
-WHERE lane = $1 AND policy_version <> $2 LIMIT $3"""
+WHERE lane = $1 AND policy_version <> $2 AND customer_id <> ALL($3::text[]) LIMIT $4"""
 EVERYBODY: Final = """
 SELECT customer_id, state FROM customers WHERE lane = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3"""
 NEWEST_POLICY: Final = "SELECT max(version) FROM policies"
@@ -83,6 +85,8 @@ INSERT_CUSTOMERS: Final = f"INSERT INTO customers (lane, {_names}) SELECT $2, {_
 UPDATE_CUSTOMERS: Final = (
     f"UPDATE customers c SET {_sets} FROM fence, {_unnest} WHERE c.customer_id = v.customer_id"  # noqa: S608
 )
+PUT_OFF_CUSTOMERS: Final = """UPDATE customers c SET next_due_ms = v.due_ms
+  FROM fence, unnest({}::text[], {}::bigint[]) AS v(customer_id, due_ms) WHERE c.customer_id = v.customer_id"""
 INSERT_TIER_CHANGES: Final = """INSERT INTO tier_changes (lane, seq, customer_id, revision, at_ms, previous,
   current, ranked_previous, ranked_current, cause, causation_id, proof)
   SELECT $2, fence.seq, v.* FROM fence, unnest({}::text[], {}::bigint[], {}::bigint[], {}::text[], {}::text[],
@@ -164,6 +168,7 @@ class Held:
     policy_version: int = 1  # that the state was brought to
     changed: bool = False
     moved: tuple[int | None, int | None] = (None, None)  # histogram bins before the turn and after it
+    row: tuple[Any, ...] | None = None  # to be stored, when it was made already
 
     @property
     def known(self) -> State:
@@ -172,10 +177,23 @@ class Held:
             raise ValueError("a newcomer has no state before his first event")
         return self.state
 
+    @classmethod
+    def of(cls, row: Any) -> Held:
+        """Return a stored customer: id, lane, state, due instant, policy version.
+
+        Raises:
+            ValueError: the state is of a later version, or broken. No guard may catch it: going on would
+                give up every record of such customers.
+        """
+        return cls(
+            row[0], row[1], decode_state(row[2]), stored=True, stored_due_ms=row[3], policy_version=row[4]
+        )
+
     def advance(self, step: Step) -> None:
         """Take over what a step of the core returned."""
         before = self.moved[0] if self.changed else step.moved[0]
         self.state, self.moved, self.changed = step.state, (before, step.moved[1]), True
+        self.row = None
 
 
 @dataclass(slots=True)
@@ -183,6 +201,7 @@ class Rows:
     """Collects what a turn writes, column by column."""
 
     customers: list[Held] = field(default_factory=list)
+    put_off: list[tuple[str, int]] = field(default_factory=list)  # customer id and new due instant
     tier_changes: list[TierChanged] = field(default_factory=list)
     warned: dict[tuple[str, str, int], ChurnWarned] = field(default_factory=dict)
     ended: dict[tuple[str, str, int], ChurnCleared | None] = field(default_factory=dict)  # None: open again
@@ -199,10 +218,16 @@ class Rows:
             elif isinstance(effect, ChurnCleared):
                 self.ended[effect.customer_id, effect.rule, to_ms(effect.started_at)] = effect
 
+    def absorb(self, other: Rows) -> None:
+        """Note what came after, of another collection."""
+        self.tier_changes += other.tier_changes
+        self.warned |= other.warned
+        self.ended |= other.ended
+
     def writes(self, due_of: Callable[[Held], int | None]) -> list[Write]:
         """Return the turn's writes; ``due_of`` gives the due instant to store."""
-        new = [_customer_row(held, due_of(held)) for held in self.customers if not held.stored]
-        old = [_customer_row(held, due_of(held)) for held in self.customers if held.stored]
+        new = [_row_of(held, due_of) for held in self.customers if not held.stored]
+        old = [_row_of(held, due_of) for held in self.customers if held.stored]
         tiers = [_tier_row(change) for change in self.tier_changes]
         raised = [_warning_row(key, warned, self.ended.get(key)) for key, warned in self.warned.items()]
         closed = [(*key, *_end(ended)) for key, ended in self.ended.items() if key not in self.warned]
@@ -211,6 +236,7 @@ class Rows:
             for sql, rows in (
                 (INSERT_CUSTOMERS, new),
                 (UPDATE_CUSTOMERS, old),
+                (PUT_OFF_CUSTOMERS, self.put_off),
                 (INSERT_TIER_CHANGES, tiers),
                 (INSERT_WARNINGS, raised),
                 (END_WARNINGS, closed),
@@ -224,7 +250,12 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
     return tuple(list(column) for column in zip(*rows, strict=True))
 
 
-def _customer_row(held: Held, due_ms: int | None) -> tuple[Any, ...]:
+def _row_of(held: Held, due_of: Callable[[Held], int | None]) -> tuple[Any, ...]:
+    return customer_row(held, due_of(held)) if held.row is None else held.row
+
+
+def customer_row(held: Held, due_ms: int | None) -> tuple[Any, ...]:
+    """Return a customer's row, in the order of the columns."""
     state = held.known
     return (
         *(held.customer_id, encode_state(state), state.score, band_of(state.score), state.orders > 0),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from services.lanes import faults
 from services.lanes.work import Turn
 from services.scorer import crowd, store
 from services.scorer.core.cuts import Histogram, count_move, empty_histogram
@@ -84,9 +85,16 @@ class Rescoring:
         rows = await connection.fetch(store.EVERYBODY, self.lane, self._after, store.BATCH)
         # No cuts: they move tiers, and only the scores are counted here.
         alone = msgspec.structs.replace(moment, cuts=None, cut_offs_version=0)
-        for row in rows:
-            count_move(self._counts, rescore(decode_state(row[1]), alone, policy).moved)
         turn = Turn(kind="rescore")
+        for row in rows:
+            state = decode_state(row[1])
+            try:
+                count_move(self._counts, rescore(state, alone, policy).moved)
+            except faults.NEVER_CAUGHT:
+                raise
+            except Exception as error:  # noqa: BLE001 -- logged there; the cut-offs to come do without him
+                faults.put_off("rescore", error, self.lane)
+                turn.put_off.append("rescore")
         if len(rows) == store.BATCH:
             self._after = rows[-1][0]
             return turn

@@ -33,10 +33,10 @@ CATALOGUE = {
 }
 
 
-def new_database(server_url: str) -> str:
-    base, _, _ = server_url.rpartition("/")
+def new_database(database_url: str) -> str:
+    base, _, _ = database_url.rpartition("/")
     name = f"contract_{uuid4().hex[:8]}"
-    asyncio.run(execute(server_url, f"CREATE DATABASE {name}"))
+    asyncio.run(execute(database_url, f"CREATE DATABASE {name}"))
     return f"{base}/{name}"
 
 
@@ -50,15 +50,15 @@ async def execute(url: str, *statements: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def migrated(server_url: str) -> str:
-    url = new_database(server_url)
+def migrated(database_url: str) -> str:
+    url = new_database(database_url)
     migrate_database(url)
     return url
 
 
 @pytest.fixture(scope="module")
-def made_from_metadata(server_url: str) -> str:
-    url = new_database(server_url)
+def made_from_metadata(database_url: str) -> str:
+    url = new_database(database_url)
     asyncio.run(in_engine(url, metadata.create_all))
     asyncio.run(execute(url, *FEED_TRIGGER))
     return url
@@ -114,9 +114,9 @@ def test_migrating_again_changes_nothing(migrated: str) -> None:
     assert {what: rows(migrated, query) for what, query in CATALOGUE.items()} == before
 
 
-def test_downgrading_leaves_nothing_and_upgrading_brings_it_back(server_url: str, migrated: str) -> None:
+def test_downgrading_leaves_nothing_and_upgrading_brings_it_back(database_url: str, migrated: str) -> None:
     """A migration that can't be taken back is a deploy that can't be."""
-    url = new_database(server_url)
+    url = new_database(database_url)
     migrate_database(url)
     command.downgrade(alembic_config(url), "base")
     assert {what: rows(url, query) for what, query in CATALOGUE.items()} == {what: [] for what in CATALOGUE}

@@ -182,7 +182,7 @@ CLOCKS = "SELECT clock_ms FROM lanes WHERE service = 'scorer' ORDER BY lane"
 
 
 @contextmanager
-def running_scorer(logs: Path) -> Iterator[World]:
+def running_scorer(logs: Path, *, module: str = "services.scorer.main") -> Iterator[World]:
     """Run one scorer that follows the wall clock, on a stack of its own, while the block runs."""
     with local_stack(environ={}) as stack, Supervisor(logs) as supervisor:
         running = World(stack.database_url, stack.kafka_bootstrap, supervisor)
@@ -195,6 +195,6 @@ def running_scorer(logs: Path) -> Iterator[World]:
             "LANES_CLOCK": "wall",
             "LANES_SLOT": "0",
         }
-        supervisor.start("scorer-0", "services.scorer.main", environment)
+        supervisor.start("scorer-0", module, environment)
         asyncio.run(begun(running))
         yield running

@@ -15,6 +15,7 @@ from schemas.tiers import Tier
 from schemas.times import to_ms
 from schemas.wire import encode
 from services.alerter import people
+from services.alerter import work as alerter_work
 from services.alerter.core.decide import Event
 from services.alerter.core.wording import Wording
 from services.alerter.work import ARCHIVED_PER_TURN_MAX, ASSIGNED_PER_TURN_MAX, AlerterService, AlerterWork
@@ -319,6 +320,35 @@ async def test_bad_records_become_dead_letters(connection: Any) -> None:
     ]
     assert turn.applied == 2
     assert len(await rows(connection)) == 2
+
+
+@pytest.mark.parametrize("function", ["read", "fold"])
+async def test_a_record_that_meets_a_bug_becomes_a_dead_letter(
+    connection: Any, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    """Its customer's other events count, and so do all others: the tasks are those of a chunk without it."""
+    bugged = warned(HIGH_SILENCE, revision=2)
+    events = [warned(), bugged, warned(customer_id="c2")]
+    right = getattr(alerter_work, function)
+
+    def with_bug(*arguments: Any) -> Any:
+        found = right(*arguments)
+        if bugged in (found, arguments[1][0]):
+            raise ZeroDivisionError(bugged.customer_id)
+        return found
+
+    monkeypatch.setattr(alerter_work, function, with_bug)
+    turn = await process(connection, *events)
+    monkeypatch.undo()
+    after = await rows(connection, "task_key, customer_id, causes, version, created_at, id")
+
+    (letter,) = turn.dead_letters
+    assert (letter.record, letter.reason) == (records_of(events)[1], "INTERNAL")
+    assert letter.detail.startswith("ZeroDivisionError at ")
+    assert turn.applied == 2
+    await connection.execute("TRUNCATE tasks RESTART IDENTITY CASCADE")
+    await process(connection, events[0], events[2])
+    assert await rows(connection, "task_key, customer_id, causes, version, created_at, id") == after
 
 
 async def test_free_text_can_not_stop_a_lane(connection: Any) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,11 +23,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import jars, process
+from deploy.local.errors import StartError
 from deploy.local.jars import cache_folder, kafka_classpath
 from deploy.local.kafka import Kafka
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres import Postgres
-from deploy.local.process import Child, StartError
+from deploy.local.process import Child
 from deploy.local.stack import LocalStack, local_stack
 
 # Starts the stack, says where, and waits to be killed.
@@ -197,26 +199,29 @@ async def test_kafka_keeps_acknowledged_records_after_kill_9(stack: LocalStack) 
     assert await consume(bootstrap, "kept") == values
 
 
-def test_a_given_folder_keeps_its_data_and_its_password(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_given_folder_keeps_its_data_and_its_password(reachable: Path) -> None:
     """The second start finds what the first one made, without initdb, on a port of its own."""
-    folder = reachable(tmp_path_factory.mktemp("kept"))
-    first = Postgres(folder / "postgres", durable=False)
+    first = Postgres(reachable / "postgres", durable=False)
     first.start()
     first.stop()
-    made = (folder / "postgres" / "pgdata" / "PG_VERSION").stat().st_mtime_ns
-    second = Postgres(folder / "postgres", durable=False)
+    made = (reachable / "postgres" / "pgdata" / "PG_VERSION").stat().st_mtime_ns
+    second = Postgres(reachable / "postgres", durable=False)
     second.start()
     second.stop()
-    assert (folder / "postgres" / "pgdata" / "PG_VERSION").stat().st_mtime_ns == made
+    assert (reachable / "postgres" / "pgdata" / "PG_VERSION").stat().st_mtime_ns == made
     assert first.dsn.split("@")[0] == second.dsn.split("@")[0]
 
 
-def reachable(folder: Path) -> Path:
-    """Open pytest's private folders for passing, when we are root and PostgreSQL is nobody."""
-    if os.geteuid() == 0:
-        for step in (folder, *folder.parents[:2]):
-            step.chmod(0o711)
-    return folder
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """Return a folder that others can pass: as root, PostgreSQL is nobody.
+
+    Not pytest's: every other run of it on this machine closes the folder above them all again.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tierstream-stack-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
@@ -268,9 +273,9 @@ def test_the_environment_replaces_parts() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_servers_die_with_the_process_that_started_them(number: signal.Signals, tmp_path: Path) -> None:
+def test_servers_die_with_the_process_that_started_them(number: signal.Signals, reachable: Path) -> None:
     """Even when it has no chance to clean up; after Ctrl-C its folder is gone too."""
-    environment = {**os.environ, "TMPDIR": str(reachable(tmp_path))}
+    environment = {**os.environ, "TMPDIR": str(reachable)}
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as holder:
@@ -287,7 +292,7 @@ def test_servers_die_with_the_process_that_started_them(number: signal.Signals, 
     assert comes_true(lambda: not listens(postgres_port) and not listens(kafka_port), 5)
     assert comes_true(lambda: all(is_gone(pid) for pid in pids), 5)
     if number == signal.SIGINT:
-        assert not list(tmp_path.iterdir())
+        assert not list(reachable.iterdir())
 
 
 def test_the_watcher_kills_where_the_kernel_does_not(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from services.lanes import lane, publisher, statement
+from services.lanes import publisher, statement, turns
 from services.lanes.work import LaneRow, Message, Turn
 
 _CHECKED: Final = "AND epoch = $3 AND seq = $4"
@@ -28,10 +28,10 @@ def no_fence() -> None:
 
 def publish_first() -> None:
     """Send a turn's messages before its commit, and take them as published after it."""
-    execute = lane.Lane._execute
+    execute = turns.Turns._execute
 
     async def execute_after_publishing(
-        self: lane.Lane, connection: Any, turn: Turn | None, after: LaneRow
+        self: turns.Turns, connection: Any, turn: Turn | None, after: LaneRow
     ) -> LaneRow:
         if turn is not None:
             await _send(self.publisher, self.row.outbox_number + 1, turn.outbox)
@@ -40,7 +40,7 @@ def publish_first() -> None:
     def take_as_published(self: publisher.LanePublisher, first: int, messages: Sequence[Message]) -> None:
         self.published = max(self.published, first + len(messages) - 1)
 
-    lane.Lane._execute = execute_after_publishing  # type: ignore[method-assign]
+    turns.Turns._execute = execute_after_publishing  # type: ignore[method-assign]
     publisher.LanePublisher.add = take_as_published  # type: ignore[method-assign]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.wire import Refused, decode
-from services.lanes import lane, publisher, statement
+from services.lanes import publisher, statement, turns
 from tests.oracle.customer import TierChange
 from tests.oracle.episodes import Episode
 from tests.oracle.tasks import HOUR_MS, Task, call_backs, ended, welcomes
@@ -264,5 +264,5 @@ def test_what_was_due_a_week_before_the_end_is_history() -> None:
 def test_the_planted_bug_still_fits_the_engine() -> None:
     """A plant that patches nothing would prove nothing."""
     assert planted._CHECKED in statement._FENCE
-    assert hasattr(lane.Lane, "_execute")
+    assert hasattr(turns.Turns, "_execute")
     assert hasattr(publisher.LanePublisher, "add")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-from deploy.local.postgres import Postgres
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """Return the address of an empty database on a real server; a test makes databases of its own beside it."""
+    from deploy.local.postgres import Postgres  # noqa: PLC0415 -- tests of the core alone run without deploy
+
     # Not pytest's folder: run as root, PostgreSQL runs as another account that must be able to get there.
     folder = Path(tempfile.mkdtemp(prefix="tierstream-test-"))
     postgres = Postgres(folder, durable=False)
