@@ -136,6 +136,14 @@ def disengaged(rule: Json, history: History) -> Starts:
     yield from sorted(one for one in starts if one[0] >= history.first_ms)
 
 
+def sure_starts(rule: Json, history: History) -> set[int]:
+    """Return the starts that are an event themselves: a competitor named, an unsubscription."""
+    facts = history.facts
+    return {"competitor": set(facts.mentions), "disengaged": set(facts.unsubscriptions)}.get(
+        rule["rule"], set()
+    )
+
+
 KINDS: dict[str, Callable[[Json, History], Starts]] = {
     "silence": silence,
     "frequency": frequency,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.oracle.churn import KINDS, History, solved_ms
+from tests.oracle.churn import KINDS, History, solved_ms, sure_starts
 from tests.oracle.clock import DAY_MS
 from tests.oracle.facts import Facts
 from tests.oracle.policy import Json
@@ -40,15 +40,18 @@ class Warnings:
         """Bring the episodes in line with the facts known at ``now_ms``, for the starts up to ``until_ms``.
 
         A start is judged once, by the ranked tier at the time; one that the facts do not call for is retracted.
+        One that a single event is, and nothing that may still come can undo, is judged with the event.
         """
         self.judged_ms = until_ms
         history = History.of(self.facts, now_ms, until_ms)
         self.next_ms = None
         for rule in self.facts.policy.rules:
             starts = [] if history is None else sorted(set(KINDS[rule["rule"]](rule, history)))
-            calls = {at_ms for at_ms, is_start in starts if is_start and at_ms <= until_ms}
+            sure = set() if history is None else sure_starts(rule, history)
+            seen = {at_ms for at_ms, _ in starts if at_ms <= until_ms or (at_ms <= now_ms and at_ms in sure)}
+            calls = {at_ms for at_ms, is_start in starts if is_start and at_ms in seen}
             found = [] if history is None else self._found(rule, history, calls, ranked)
-            later = [at_ms for at_ms, _ in starts if at_ms > until_ms]
+            later = [at_ms for at_ms, _ in starts if at_ms not in seen]
             self.next_ms = min([*later, *([] if self.next_ms is None else [self.next_ms])], default=None)
             self._take(rule["name"], found, now_ms)
 

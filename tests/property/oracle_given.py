@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from deploy.backtesting.stretches import Dealer
 from deploy.history import read
@@ -23,21 +19,6 @@ from tests.oracle.products import read_products
 from tests.oracle.replay import replay as oracle_replay
 from tests.property.offline_given import WALL_MS, Collector, Tables, tables, tables_of
 from tests.property.oracle_baskets import standing, with_baskets
-from tests.property.oracle_policies import POLICIES
-
-# Of tests that this branch's core fails and the mended one passes; empty it once they are together.
-MENDED: Final = (pytest.mark.xfail(strict=False, reason="the core is being mended on a branch of its own"),)
-_ASK_FOR_NAMES: Final = frozenset({"category_share", "brand_share"})
-
-
-def correctable(*, but: Collection[str] = ()) -> list[Any]:
-    """Return the names of the policies, as parameters of a test whose histories hold corrections."""
-    found: list[Any] = []
-    for name, policy in POLICIES.items():
-        asks = any(one["metric"] in _ASK_FOR_NAMES for one in policy.get("score", ()))
-        if name not in but:
-            found.append(pytest.param(name, marks=MENDED) if asks else name)
-    return found
 
 
 def made(

@@ -28,7 +28,7 @@ from tests.oracle.events import instant_ms, read_events
 from tests.oracle.replay import Outcome, settled
 from tests.oracle.replay import replay as oracle_replay
 from tests.property.offline_given import run
-from tests.property.oracle_given import EVERY_RULE, FOUR_LEVELS, RATES
+from tests.property.oracle_policies import EVERY_RULE, FOUR_LEVELS, RATES
 
 ZONE = "Europe/London"
 H_MS = 90 * DAY_MS

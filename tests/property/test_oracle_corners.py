@@ -10,7 +10,7 @@ import pytest
 
 from services.scorer.core.policy import Policy
 from tests.oracle.clock import instant_ms
-from tests.property.oracle_given import MENDED, core_tables, oracle_tables
+from tests.property.oracle_given import core_tables, oracle_tables
 from tests.property.oracle_lines import Line, body, clicked, correction, sale
 from tests.property.oracle_policies import RECENCY_AND_REFERRALS, SILENCE
 
@@ -93,9 +93,6 @@ CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
             correction("2019-10-23T00:00:00Z", "b", None),
         ],
     ),
-}
-
-MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     "a void after the only purchase leaves a prospect": (
         {"churn": []},
         [sale("a", "2019-05-01T00:00:00Z"), correction("2019-05-02T00:00:00Z", "a", None)],
@@ -111,10 +108,10 @@ MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
 }
 
 
-@pytest.mark.parametrize("case", [*CASES, *(pytest.param(case, marks=MENDED) for case in MENDED_CASES)])
+@pytest.mark.parametrize("case", CASES)
 def test_the_core_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None:
     """Every table agrees with the oracle's."""
-    rules, lines = (CASES | MENDED_CASES)[case]
+    rules, lines = CASES[case]
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

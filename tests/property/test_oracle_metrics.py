@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.scorer.core.policy import Policy
-from tests.property.oracle_given import MENDED, core_tables, oracle_tables
+from tests.property.oracle_given import core_tables, oracle_tables
 from tests.property.oracle_lines import Line, basket, body, browsed, clicked, correction, listed, sale
 from tests.property.oracle_policies import PREDICTED, measuring
 
@@ -109,9 +109,6 @@ METRIC_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
             sale("z", "2020-06-10T00:00:00Z", who="bob"),
         ],
     ),
-}
-
-MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
     "a corrected basket's lines replace the purchase's own": (
         measuring("category_share", 1, "a"),
         [
@@ -144,12 +141,10 @@ MENDED_CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "case", [*METRIC_CASES, *(pytest.param(case, marks=MENDED) for case in MENDED_CASES)]
-)
+@pytest.mark.parametrize("case", METRIC_CASES)
 def test_a_metric_comes_to_what_the_rules_say(case: str, tmp_path: Path) -> None:
     """Every table agrees with the oracle's, and the score is not 0 or full for all."""
-    rules, lines = (METRIC_CASES | MENDED_CASES)[case]
+    rules, lines = METRIC_CASES[case]
     path, policy = tmp_path / "history.jsonl", Policy.from_json(rules)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
