@@ -1,7 +1,7 @@
 """What is known of one customer, as plain lists that only grow: nothing is summed, nothing is forgotten."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -124,6 +124,7 @@ class Facts:
         body, revision, corrects = fields.get("purchase"), fields["revision"], fields["corrects"]
         at_ms = event.at_ms if body is None else instant_ms(body["occurred_at"])
         digest = b"" if body is None else body_digest(body, at_ms)
+        self._forget(corrects, event.at_ms - self.policy.window_ms - self.policy.lateness_ms)
         said = [known for known in self.bodies if known.event_id == corrects]
         highest = max(said, key=lambda known: known.revision, default=None)
         if highest is not None and highest.revision >= revision:
@@ -136,6 +137,16 @@ class Facts:
             raise Refused("LATE")
         counted = None if body is None else self._purchase(body, at_ms)
         self.bodies.append(Body(event_id=corrects, revision=revision, digest=digest, purchase=counted))
+
+    def _forget(self, corrects: str, horizon_ms: int) -> None:
+        """Leave a purchase that is no longer remembered as it is: nothing can be said of it by its id any more."""
+        for place, body in enumerate(self.bodies):
+            if body.event_id == corrects and body.purchase is not None and body.purchase.at_ms < horizon_ms:
+                orders = {body.purchase.order_id, body.purchase.returned_order_id} - {None}
+                others = (one.purchase for one in self.bodies if one.purchase is not None)
+                kin = (one for one in others if {one.order_id, one.returned_order_id} & orders)
+                if all(one.at_ms < horizon_ms for one in kin):
+                    self.bodies[place] = replace(body, event_id=f"{corrects} (forgotten)")
 
     def _purchase(self, fields: Mapping[str, Any], at_ms: int) -> Purchase:
         amount_minor = self._converted(fields["amount_minor"], fields["currency"])

@@ -93,6 +93,21 @@ CASES: dict[str, tuple[dict[str, Any], list[Line]]] = {
             correction("2019-10-23T00:00:00Z", "b", None),
         ],
     ),
+    "a correction of what is no longer remembered is of an unknown purchase, whoever looked in between": (
+        {"churn": []},
+        [
+            sale("a", "2020-01-01T00:00:00Z"),
+            sale("b", "2021-01-30T12:00:00Z"),
+            correction("2021-01-31T12:00:00Z", "a", body(sale("a", "2020-01-05T00:00:00Z"))),
+        ],
+    ),
+    "and it is also where nobody looked in between": (
+        {"churn": []},
+        [
+            sale("a", "2020-01-01T00:00:00Z"),
+            correction("2021-01-31T12:00:00Z", "a", body(sale("a", "2020-01-05T00:00:00Z"))),
+        ],
+    ),
     "a void after the only purchase leaves a prospect": (
         {"churn": []},
         [sale("a", "2019-05-01T00:00:00Z"), correction("2019-05-02T00:00:00Z", "a", None)],

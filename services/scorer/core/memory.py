@@ -102,10 +102,18 @@ def _known(state: State, news: Fact | Sighting | Note, horizon_ms: int) -> Any:
     revised = _revision(state, news.event)
     if revised is not None and revised.time_ms >= horizon_ms:
         return revised
-    fact = facts.find_event(state.purchases, news.event)
+    return _known_purchase(state, news.event, horizon_ms)
+
+
+def _known_purchase(state: State, event: int, horizon_ms: int) -> Fact | None:
+    """Return the fact of an event, None also where it is only not forgotten yet.
+
+    Whether it was forgotten must not depend on when somebody last looked.
+    """
+    fact = facts.find_event(state.purchases, event)
     if fact is None or fact.time_ms >= horizon_ms or _newest_ms(state.purchases, fact) >= horizon_ms:
         return fact
-    return None  # only not forgotten yet: whether it was must not depend on when somebody last looked
+    return None
 
 
 def _remembered(kept: tuple[Any, ...], event: int, horizon_ms: int) -> Any:
@@ -128,7 +136,7 @@ def _is_known_revision(state: State, news: Amendment, horizon_ms: int) -> bool:
         if revised.number == news.number and revised.crc != news.crc:
             raise Refused(Reason.CONFLICT, "this revision of the purchase has another body already")
         return True
-    old = facts.find_event(state.purchases, news.purchase)
+    old = _known_purchase(state, news.purchase, horizon_ms)
     told_ms = min(news.fact.time_ms if news.fact is not None else NEVER_MS, news.time_ms)
     if told_ms < horizon_ms or (old is not None and old.time_ms < horizon_ms):
         raise Refused(
