@@ -25,7 +25,7 @@ PROBLEMS_SHOWN: Final = 10
 TOPICS: Final = tuple(topic.name for topic in SCORER_INPUTS)  # those that lanes read
 _FILED: Final = (*TOPICS, PRODUCTS.name)  # those that a line of a file may belong to
 _LISTINGS: Final = _FILED.index(PRODUCTS.name)
-_ONE_LINE: Final = "; here an event begins that is spread over lines: write each on one line"
+ONE_LINE: Final = "; here an event begins that is spread over lines: write each on one line"
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
@@ -116,9 +116,9 @@ def read(paths: Sequence[Path], *, partitions: int, progress: Progress | None = 
             history.files.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             for line_number, start, line in _lines(history.files[-1]):
                 try:
-                    _index(history, number, start, line, partition_by_key)
+                    index_line(history, number, start, line, partition_by_key)
                 except Refused as refused:
-                    hint = _ONE_LINE if line.strip() == b"{" else ""
+                    hint = ONE_LINE if line.strip() == b"{" else ""
                     problems.append(f"{path}:{line_number}: {refused}{hint}")
                     if len(problems) >= PROBLEMS_SHOWN:
                         raise MalformedError(_message(problems, more=True)) from None
@@ -144,7 +144,16 @@ def _lines(file: mmap.mmap) -> Iterator[tuple[int, int, bytes]]:
         start = file.tell()
 
 
-def _index(history: History, file: int, start: int, line: bytes, partition_by_key: dict[bytes, int]) -> None:
+def index_line(
+    history: History, file: int, start: int, line: bytes, partition_by_key: dict[bytes, int]
+) -> None:
+    """Add a line to an index: the ``file``-th of the history's files, from byte ``start`` on.
+
+    ``partition_by_key`` remembers each key's partition from line to line.
+
+    Raises:
+        Refused: the line is no event.
+    """
     event = decode_input(line)
     key, topic = key_of(event).encode(), topic_of(event)
     partition = 0 if topic == PRODUCTS.name else partition_by_key.get(key)

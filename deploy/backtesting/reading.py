@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from deploy.history import _ONE_LINE, History, MalformedError, _index
+from deploy.history import ONE_LINE, History, MalformedError, index_line
 from schemas.wire import Refused
 
 NAMED_MAX: Final = 10
@@ -46,7 +46,7 @@ class BadLines:
         """Count a line, and name it if it is one of the first."""
         self.reasons[refused.reason.value] += 1
         if len(self.named) < NAMED_MAX:
-            hint = _ONE_LINE if line.strip() == b"{" else ""
+            hint = ONE_LINE if line.strip() == b"{" else ""
             self.named.append(f"{path}:{number}: {refused}{hint}")
 
     def to_json(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def read(
         history.files.append(file.data)
         for number, start, line in _lines(file):
             try:
-                _index(history, place, start, line, partition_by_key)
+                index_line(history, place, start, line, partition_by_key)
             except Refused as refused:
                 bad.note(file.path, number, line, refused)
             if progress is not None and number % _REPORT_LINES == 0:
