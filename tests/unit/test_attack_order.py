@@ -23,6 +23,22 @@ def test_a_purchase_and_an_answer_of_one_instant() -> None:
     assert lived.known.episodes[0].ended_by == "purchase"
 
 
+def test_an_old_contact_id_that_comes_back_is_another_contact_in_both_orders() -> None:
+    """Whether the old complaint was forgotten already depended on what came before the new one."""
+    policy = Policy(churn=(DisengagedRule(name="disengaged"),))
+    again, later = contact(at(491), "t", kind="complaint"), sale(at(495))
+    told: list[Input] = [sale(T0), contact(T0, "t", kind="complaint"), sale(at(91))]
+    straight = Life(policy=policy).happens(*told, again, later).until(at(600))
+    crooked = Life(policy=policy).happens(*told, later, again).until(at(600))
+    assert straight.known.cases == crooked.known.cases
+    assert [one.opened_ms for one in straight.known.cases] == [at(491)]
+    assert [one.start_ms for one in straight.known.episodes] == [
+        one.start_ms for one in crooked.known.episodes
+    ]
+    soon = Life(policy=policy).happens(*told, contact(at(485), "t", kind="complaint"))
+    assert [one.opened_ms for one in soon.known.cases] == [T0]
+
+
 def test_an_answer_that_comes_before_its_complaint_is_kept() -> None:
     """What the answer says of the contact (a complaint, about the price) counts in both orders."""
     policy = Policy(churn=(DisengagedRule(name="disengaged"),))

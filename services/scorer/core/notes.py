@@ -19,7 +19,7 @@ from schemas.events import (
     TierPinned,
     TierUnpinned,
 )
-from schemas.times import to_ms
+from schemas.times import DAY_MS, to_ms
 from services.scorer.core import counted, earnings, months, pins
 from services.scorer.core.identity import stable_hash
 from services.scorer.core.money import in_base
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 SEEN_MAX: Final = 64
 CASES_MAX: Final = 64
+# A complaint counts for as long as its rule may wait (``DisengagedRule.complaint_days``), and one day more.
+_COMPLAINT_MS: Final = 91 * DAY_MS
 ANSWERS_MAX: Final = 16
 CORRECTIONS_MAX: Final = 64
 REFERRERS_MAX: Final = 64
@@ -142,8 +144,16 @@ def paired_ms(pairs: tuple[Referral, ...], who: int) -> int | None:
 
 
 def _is_remembered(case: Case, horizon_ms: int, policy: Policy) -> bool:
-    """Whether a contact counts yet. A complaint does for as long as its rule may wait, see DisengagedRule."""
-    return _newest_ms(case) >= horizon_ms - policy.memory_ms // 4
+    """Whether a contact is kept yet: until no event of it that is late within bounds can come any more."""
+    return _newest_ms(case) >= horizon_ms - _COMPLAINT_MS - policy.lateness_ms
+
+
+def _is_another(case: Case, time_ms: int, policy: Policy) -> bool:
+    """Whether an event under the id of a contact that is over for so long is of another contact.
+
+    By the times of events alone: what is kept depends on when somebody looked.
+    """
+    return time_ms - _newest_ms(case) > policy.memory_ms + _COMPLAINT_MS
 
 
 def _newest_ms(case: Case) -> int:
@@ -188,7 +198,9 @@ def _contact(draft: Draft, note: Note) -> None:
     """Put an event of a service contact to what is known of the contact."""
     state, body = draft.state, note.body
     known = {one.contact_id: one for one in state.cases}
-    old = known.get(body.contact_id) or Case(body.contact_id, body.kind, NEVER_MS, NEVER_MS)
+    old = known.get(body.contact_id)
+    if old is None or _is_another(old, note.time_ms, draft.policy):
+        old = Case(body.contact_id, body.kind, NEVER_MS, NEVER_MS)
     opened = note.time_ms if body.status == "opened" else NEVER_MS
     solved = note.time_ms if body.status == "solved" else NEVER_MS
     known[body.contact_id] = Case(
