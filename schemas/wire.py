@@ -40,6 +40,9 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _TOO_LATE: Final = datetime(9900, 1, 1, tzinfo=UTC)  # what falls due a century later still has a date
 _PLACE = re.compile(r"\(byte (\d+)\)")  # where msgspec's messages say that the syntax ends
 _NOT_FINITE = (b"NaN", b"Infinity")
+# No text of PostgreSQL holds it; an even number of backslashes before it is another matter.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_QUOTED = re.compile(r"^Invalid value '.*'", re.DOTALL)  # what the record says, which nobody else needs
 # msgspec's message depends on what follows the escape, so the value is looked at itself.
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
@@ -73,7 +76,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.EMPTY: "send a JSON object; an erasure is an event, never an empty value",
     Reason.NOT_JSON: "send one JSON object, complete and without anything around it",
     Reason.NOT_OBJECT: "send a JSON object, not a list, text, number or null",
-    Reason.ENCODING: "encode as UTF-8 without a byte order mark and without lone surrogates",
+    Reason.ENCODING: "encode as UTF-8 without a byte order mark, lone surrogates and NUL characters",
     Reason.NUMBER: "amounts are whole numbers of minor units; NaN, Infinity and huge numbers are refused",
     Reason.TYPE: "give the field the type that its JSON Schema names",
     Reason.MISSING: "add the field that the message names",
@@ -166,6 +169,8 @@ def _checked(decoder: msgspec.json.Decoder[E], value: bytes | None) -> E:
         event = decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _refuse(value, error)
+    if b"u0000" in value and _NUL.search(value):
+        raise Refused(Reason.ENCODING, "a text holds a NUL character")
     further = _FURTHER.get(type(event))
     if further is not None:
         further(event)
@@ -248,7 +253,7 @@ def _refuse(value: bytes, error: Exception) -> NoReturn:
     if isinstance(error, UnicodeError) or value.startswith(_UTF8_BOM) or b"\x00" in value[:4]:
         raise Refused(Reason.ENCODING, "the value is not plain UTF-8") from None
     if isinstance(error, msgspec.ValidationError):
-        raise Refused(_reason_of_validation(text), text) from None
+        raise Refused(_reason_of_validation(text), _QUOTED.sub("Invalid value", text)) from None
     raise Refused(_reason_of_syntax(text, value), text) from None
 
 

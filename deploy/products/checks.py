@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from schemas.events import ProductListed
 from schemas.times import to_ms
@@ -11,17 +10,13 @@ from schemas.wire import Reason, Refused
 from services.scorer.core.products import latest
 from services.scorer.records import FUTURE_MS_MAX
 
-_NUL: Final = "\x00"
-
 
 def check(listed: ProductListed, *, wall_ms: int) -> None:
-    """Refuse what can't be stored, and what would hide every later word on the product.
+    """Refuse what would hide every later word on the product.
 
     Raises:
-        Refused: RANGE, the sku holds a NUL; TIME, it is dated in the future.
+        Refused: TIME, it is dated in the future.
     """
-    if _NUL in listed.sku:
-        raise Refused(Reason.RANGE, "the sku holds a NUL - at `$.sku`")
     if to_ms(listed.occurred_at) > wall_ms + FUTURE_MS_MAX:
         raise Refused(Reason.TIME, "the listing is dated more than 10 minutes after the wall clock")
 

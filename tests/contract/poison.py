@@ -142,6 +142,8 @@ def _no_json(value: bytes) -> dict[str, Poison]:
         "UTF-16 without mark": (value.decode().encode("utf-16-le"), Reason.ENCODING),
         "invalid UTF-8": (inside + b',"x":"\xff\xfe"}', Reason.ENCODING),
         "overlong UTF-8": (inside + b',"x":"\xc0\xaf"}', Reason.ENCODING),
+        "NUL in a text": (inside + b',"x":"a\\u0000b"}', Reason.ENCODING),
+        "NUL in an unknown type": (b'{"type":"x\\u0000y"}', Reason.VERSION),
         "NaN": (inside + b',"x":NaN}', Reason.NUMBER),
         "Infinity": (inside + b',"x":-Infinity}', Reason.NUMBER),
         "100,000 lists": (b"[" * 100_000, Reason.NOT_OBJECT),

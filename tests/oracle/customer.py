@@ -136,12 +136,13 @@ class Customer:
         """Settle the tiers by the score as it stands; with ``until_ms`` the warnings that start up to then, too."""
         self.evaluated_ms = now_ms
         before, shown_before = self.ranked, self.tier
-        level = self._level(now_ms, cuts)
+        never_was = bool(self.levels) and not self.facts.purchases()
+        level = len(self.policy.ladder.levels) - 1 if never_was else self._level(now_ms, cuts)
         if not self.levels or level != self.levels[-1][1]:
             self.levels.append((now_ms, level))
         if until_ms is not None:
             self.warnings.judge(now_ms, until_ms, self._name(level))
-        ranked, shown = self._name(level), self._shown(now_ms)
+        ranked, shown = self._name(level), LAPSED if never_was else self._shown(now_ms)
         if shown != shown_before:
             self.tier, self.tier_since_ms = shown, now_ms
         if ranked != before or shown != shown_before:

@@ -11,7 +11,7 @@ from services.scorer.core.due import next_due_ms
 from services.scorer.core.models.parameters import Model, PurchaseModel
 from services.scorer.core.policy import DisengagedRule, ModelRule, Policy, SilenceRule, Weight
 from services.scorer.core.segments.stage import stage
-from tests.unit.core_given import T0, Life, at, contact, corrected, response, sale
+from tests.unit.core_given import CUTS, T0, Life, at, contact, corrected, pinned, response, sale
 
 SILENCE = Policy(churn=(SilenceRule(name="silence", days=90),))
 
@@ -126,6 +126,17 @@ def test_a_void_takes_back_what_was_said_of_a_purchase() -> None:
     changes = life.tier_changes
     for number, change in enumerate(changes):
         assert explain.flaws(change, changes[:number], SILENCE) == []
+
+
+def test_a_void_of_the_only_purchase_tells_everybody_at_once() -> None:
+    """Pinned or not, within a dwell or not: who heard of a top customer hears that there is none."""
+    bought = sale(T0, 9_000_000, event="s")
+    for pins in ((), (pinned(at(1), "high_value", until_ms=at(20)),)):
+        life = Life(cuts=CUTS).happens(bought, *pins, corrected(bought, 1, at_ms=at(2))).until(at(100))
+        last = life.tier_changes[-1]
+        assert (last.current, last.ranked_current, last.proof.pin) == ("lapsed", "at_risk", None)
+        assert explain.flaws(last, life.tier_changes[:-1], life.policy) == []
+        assert (life.known.tier, life.known.ranked) == (None, None)
 
 
 def test_nothing_stands_of_somebody_whose_every_purchase_was_voided() -> None:

@@ -122,3 +122,16 @@ def test_a_correction_takes_out_what_another_policy_counted() -> None:
     life.policy = POLICY
     life.happens(corrected(bought, 1, at_ms=at(2)))
     assert (life.known.months, life.known.earned) == ((), ())
+
+
+def test_what_was_bought_before_the_policy_stays_out_of_its_months() -> None:
+    """However late it comes, or is corrected: nobody knows what the months would hold of it."""
+    early = replace(sale(T0, event="early"), lines=(line("a", "m", 1_000),))
+    late = replace(sale(at(1), event="late"), lines=(line("a", "m", 1_000),))
+    life = Life().happens(early).until(at(30))
+    life.state, life.policy = rescore(life.known, life.moment(at(30)), SHARE).state, SHARE
+    life.happens(late, corrected(early, 1, at_ms=at(31), lines=(line("a", "m", 900),)))
+    assert not life.known.months
+    life.happens(replace(sale(at(32)), lines=(line("b", "n", 5),)))
+    (month,) = life.known.months
+    assert [one.name for one in month.categories] == ["b"]

@@ -30,6 +30,9 @@ def refused(life: Life, event: Input) -> tuple[Reason, str]:
     return caught.value.reason, str(caught.value)
 
 
+HEEDS = Policy(churn=(SilenceRule(name="silence", days=90, opened_counts=True),))
+
+
 class TestAnswers:
     """Answers and openings: 2,048 of each inside the memory."""
 
@@ -37,12 +40,18 @@ class TestAnswers:
     def test_one_more_is_refused(self, kind: str, called: str) -> None:
         """It might end an episode, so it is not dropped silently; the other kind has room of its own."""
         most = contacts.TIMES_MAX
-        life = Life().happens(sale(T0), *(response(T0 + 1 + n, kind) for n in range(most)))  # type: ignore[arg-type]
+        life = Life(policy=HEEDS).happens(sale(T0), *(response(T0 + 1 + n, kind) for n in range(most)))  # type: ignore[arg-type]
         reason, why = refused(life, response(at(1), kind))  # type: ignore[arg-type]
         assert reason == Reason.HOT
         assert f"{most} remembered {called}" in why
         life.happens(response(at(1), "opened" if kind == "clicked" else "clicked"))
         life.happens(response(T0 + 1, kind))  # type: ignore[arg-type]  # an instant that is known needs no room
+
+    def test_openings_that_no_rule_heeds_are_not_refused(self) -> None:
+        """The newest are kept, should a policy ask for them later."""
+        most = contacts.TIMES_MAX
+        life = Life().happens(sale(T0), *(response(T0 + 1 + n, "opened") for n in range(most + 1)))
+        assert list(contacts.times(life.known.openings)) == [T0 + 2 + n for n in range(most)]
 
     def test_what_is_forgotten_makes_room(self) -> None:
         """Whenever anybody last looked."""

@@ -93,7 +93,7 @@ class TestFiles:
         ("changes", "said"),
         [
             ({"margin_percent": 101}, "RANGE"),
-            ({"sku": "se\x00at"}, "the sku holds a NUL"),
+            ({"sku": "se\x00at"}, "a text holds a NUL character"),
             ({"occurred_at": "2027-01-01T00:00:00Z"}, "dated more than 10 minutes after the wall clock"),
             ({"type": "feedback-given.v1", "customer_id": "c", "kind": "nps", "score": 9}, "VERSION"),
         ],

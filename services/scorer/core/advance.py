@@ -14,7 +14,7 @@ from schemas.tiers import Cause
 from services.scorer.core import memory, window
 from services.scorer.core.draft import Because, Draft, Moment, Step
 from services.scorer.core.due import pass_time
-from services.scorer.core.evaluate import become_prospect, evaluate, never_bought
+from services.scorer.core.evaluate import become_prospect, evaluate
 from services.scorer.core.news import Amendment, moves_a_tier, news_of
 from services.scorer.core.state import Counted, State
 
@@ -58,7 +58,7 @@ def advance(state: State | None, event: Input, moment: Moment, policy: Policy) -
     pass_time(draft, now_ms, through_ms=now_ms - 1, known_until_ms=now_ms)
     memory.take_up(draft, event, news)
     evaluate(draft, now_ms, max(now_ms, moment.known_until_ms), Because(Cause.EVENT, event.event_id))
-    if isinstance(news, Amendment) and never_bought(draft.state):
+    if draft.undone:
         become_prospect(draft.state)
     return draft.step()
 

@@ -76,8 +76,11 @@ def note_response(state: State, time_ms: int, policy: Policy) -> None:
 
 
 def note_opening(state: State, time_ms: int, policy: Policy) -> None:
-    """Note an opened campaign in a draft's state; it breaks a silence only where the policy says so."""
-    state.openings = _with_time(state.openings, time_ms)
+    """Note an opened campaign in a draft's state; it breaks a silence only where the policy says so.
+
+    Where it does, one too many was refused; where it does not, the oldest goes.
+    """
+    state.openings = _with_time(state.openings, time_ms)[-TIMES_MAX * _TIME.size :]
     if policy.heeds_openings:
         state.heard = with_contact(state.heard, response_contact(time_ms), policy.shortest_silence_ms)
 

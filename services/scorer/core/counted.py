@@ -52,20 +52,20 @@ def find(state: State, event: int) -> Seen | None:
     return None
 
 
-def is_lost(state: State, news: Sighting | Note, policy: Policy) -> bool:
-    """Whether an unknown event may have been counted all the same: it is older than what is kept whole."""
-    counted = state.counted
-    if counted is None or not policy.keeps_months or not _counts(news):
-        return False
-    return counted.since_ms <= news.time_ms < counted.whole_from_ms
+def since_ms(state: State) -> int:
+    """Return from when on what occurred is counted by month, of this customer."""
+    return 0 if state.counted is None else state.counted.since_ms
 
 
 def note(state: State, news: Sighting | Note, policy: Policy) -> bool:
-    """Note an event in a draft's state if the months are to count it, and return whether they are."""
+    """Note an event in a draft's state if the months are to count it, and return whether they are.
+
+    An unknown one that is older than what is kept whole may have been counted: it is left out.
+    """
     if not policy.keeps_months or not _counts(news):
         return False
     counted = state.counted or Counted()
-    if news.time_ms < counted.since_ms:
+    if news.time_ms < max(counted.since_ms, counted.whole_from_ms):
         return False
     events = _inserted(counted.events, (news.time_ms, news.event, news.crc))
     state.counted = _without(replace(counted, events=events), len(events) // _SIZE - COUNTED_MAX)

@@ -69,6 +69,7 @@ class Draft:
     heard: bool = False  # a contact came, and the episodes were not reviewed since
     noted: bool = False  # a fact came that may be a warning by itself
     news_is_late: bool = False  # something came out of order: every episode is derived anew
+    undone: bool = False  # the only purchase never was: nobody bought anything
 
     @classmethod
     def of(cls, state: State, moment: Moment, policy: Policy) -> Draft:

@@ -105,17 +105,18 @@ def note(state: State, earned: Earned) -> None:
     _count(state, earned, *interests_of(earned))
 
 
-def withdraw(state: State, event: int) -> None:
-    """Take what a purchase earned, by the hash of its event id, out of a draft's state again."""
+def withdraw(state: State, event: int) -> Earned | None:
+    """Take what a purchase earned, by the hash of its event id, out of a draft's state again; return it."""
     gone = next((one for one in state.earned if one.event == event), None)
     if gone is None:
-        return
+        return None
     state.earned = tuple(one for one in state.earned if one.event != event)
     # One that is not there adds up to nothing just now: parts are forgotten with their months.
     month = next((one for one in state.months if one.number == gone.month), Month(gone.month))
     categories, brands = interests_of(gone)
     back = replace(gone, margin_minor=-gone.margin_minor, high_grade=-gone.high_grade)
     _count(state, back, _taken_out(month.categories, categories), _taken_out(month.brands, brands))
+    return gone
 
 
 def forgotten(earned: tuple[Earned, ...], now: int) -> tuple[Earned, ...]:

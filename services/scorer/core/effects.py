@@ -104,7 +104,7 @@ def _proof(draft: Draft, at_ms: int) -> Proof:
         policy_version=moment.policy_version,
         lane=moment.lane,
         seq=moment.seq,
-        pin=published_pin(state, at_ms),
+        pin=None if draft.undone else published_pin(state, at_ms),
     )
 
 

@@ -29,6 +29,8 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
         if not state.purchases:
             return  # a prospect: no tier before the first purchase event
         ranked = first_tier(value_of(state, policy), draft.cuts, policy.tiers)
+    elif draft.undone:
+        ranked = policy.tiers.names[-1]  # at once: there is nothing that a dwell would give time for
     else:
         ranked = next_tier(
             ranked_before,
@@ -43,15 +45,10 @@ def evaluate(draft: Draft, at_ms: int, known_until_ms: int, because: Because) ->
     review_and_show(draft, at_ms, known_until_ms, because, ranked_before=ranked_before)
 
 
-def never_bought(state: State) -> bool:
-    """Return whether there is no purchase and no return, nor one that was forgotten."""
-    return state.first_purchase_ms is None and not state.purchases
-
-
 def become_prospect(state: State) -> None:
     """Take the tiers from a draft's state: the only purchase never was.
 
-    What was published last stands (lapsed, as a rule); the next purchase gives a first tier again.
+    What was published last stands (lapsed, ranked last); the next purchase gives a first tier again.
     """
     state.ranked, state.ranked_since_ms = None, 0
     state.tier, state.tier_since_ms = None, 0
@@ -68,7 +65,7 @@ def review_and_show(
     ranked = state.ranked
     episodes.review(draft, at_ms, known_until_ms)
     in_episode = bool(state.episodes) and any(episode.is_open for episode in state.episodes)
-    pin = pins.pin_of(state, at_ms)
+    pin = None if draft.undone else pins.pin_of(state, at_ms)  # a prospect has no tier to pin
     shown = shown_tier(
         ranked, orders=state.orders, in_episode=in_episode, pinned=None if pin is None else pin.tier
     )

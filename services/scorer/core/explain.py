@@ -205,8 +205,8 @@ def _chain_flaws(change: TierChanged, earlier: Sequence[TierChanged]) -> list[st
     if (change.previous, change.ranked_previous) == was:
         return []
     is_first = change.previous is None and change.ranked_previous is None
-    # A correction may have made a prospect of the customer, who has no tier; a pin may have hidden it.
-    if is_first and earlier and (earlier[-1].current == LAPSED or earlier[-1].proof.pin is not None):
+    # A correction may have made a prospect of the customer, who has no tier.
+    if is_first and earlier and earlier[-1].current == LAPSED:
         return []
     goes_on = f"it goes on from {change.previous}, ranked {change.ranked_previous}"
     return [f"{goes_on}, and the change before led to {was[0]}, ranked {was[1]}"]
@@ -222,6 +222,8 @@ def _rank_flaws(change: TierChanged, earlier: Sequence[TierChanged], policy: Pol
         ranked = tiers.first_tier(value, proof.cut_offs, ladder)
     elif before not in ladder.level_of:
         return []  # of another policy's ladder
+    elif change.current == LAPSED and change.ranked_current == ladder.names[-1]:
+        return []  # whose only purchase was voided is ranked last at once
     else:
         moves = [one for one in earlier if one.ranked_current != one.ranked_previous]
         ranked = tiers.next_tier(

@@ -37,7 +37,7 @@ def refuse(state: State, event: Input, news: News, now_ms: int, policy: Policy) 
     """
     match news:
         case Sighting():
-            _refuse_sighting(state, news, now_ms - policy.memory_ms)
+            _refuse_sighting(state, news, now_ms - policy.memory_ms, policy)
         case Note():
             _refuse_note(state, news, now_ms - policy.memory_ms, policy)
         case Amendment():
@@ -91,11 +91,11 @@ def _refuse_amendment(state: State, news: Amendment, horizon_ms: int, policy: Po
         raise Refused(Reason.HOT, f"{policy.purchases_max} purchases of the customer were corrected already")
 
 
-def _refuse_sighting(state: State, news: Sighting, horizon_ms: int) -> None:
+def _refuse_sighting(state: State, news: Sighting, horizon_ms: int, policy: Policy) -> None:
     """Refuse a contact that may end an episode, or begin one, beyond those that are kept whole."""
     if sightings.is_response(news):
         known, kind, at_most = contacts.remembered(state.responses, horizon_ms), "answers", contacts.TIMES_MAX
-    elif news.kind == "opened":
+    elif news.kind == "opened" and policy.heeds_openings:
         known, kind, at_most = contacts.remembered(state.openings, horizon_ms), "openings", contacts.TIMES_MAX
     elif news.kind == "unsubscribed":
         known = [one for one in state.unsubscribed if one >= horizon_ms]

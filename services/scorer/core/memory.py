@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from schemas.events import PurchaseCorrected, PurchaseRecorded, ReferralMade
 from schemas.times import to_ms
 from schemas.wire import Reason, Refused
@@ -19,7 +21,7 @@ from services.scorer.core.identity import stable_hash
 from services.scorer.core.limits import refuse
 from services.scorer.core.news import Amendment, News, Note
 from services.scorer.core.policy import DisengagedRule
-from services.scorer.core.state import NEVER_MS, Revision, Sighting, State
+from services.scorer.core.state import NEVER_MS, Earned, Revision, Sighting, State
 
 if TYPE_CHECKING:
     from schemas.events import Input
@@ -48,8 +50,6 @@ def is_repeat(state: State, news: News, now_ms: int, policy: Policy) -> bool:
         raise Refused(Reason.CONFLICT, "this customer's event_id was used with another body")
     if known is None and news.time_ms < horizon_ms:
         _refuse_late(policy)
-    if known is None and not isinstance(news, Fact) and counted.is_lost(state, news, policy):
-        _refuse_lost()
     return known is not None
 
 
@@ -62,9 +62,9 @@ def take_up(draft: Draft, event: Input, news: News) -> None:
             notes.take_up(draft, news)
         case Amendment():
             _amend(draft, news)
-            earnings.withdraw(draft.state, news.purchase)
+            gone = earnings.withdraw(draft.state, news.purchase)
             if news.fact is not None and isinstance(event, PurchaseCorrected):
-                _earn(draft, news.fact, event.purchase)
+                _earn(draft, news.fact, event.purchase, gone)
         case Fact():
             _take_up_purchase(draft, news)
             if isinstance(event, PurchaseRecorded) and event.referred_by is not None:
@@ -156,13 +156,6 @@ def _refuse_late(policy: Policy) -> None:
     raise Refused(Reason.LATE, f"the event is more than {days} days older than the customer's clock")
 
 
-def _refuse_lost() -> None:
-    what = (
-        f"this customer's newest {counted.COUNTED_MAX:,} browses, responses and contacts are known one by one"
-    )
-    raise Refused(Reason.LATE, f"{what}; the event is older, so it can't be told from a repeat")
-
-
 def _newest_ms(purchases: bytes, fact: Fact) -> int:
     """Return the time of the newest fact about the same order."""
     if fact.order == 0:
@@ -189,14 +182,22 @@ def _amend(draft: Draft, news: Amendment) -> None:
     old = facts.find_event(state.purchases, news.purchase)
     if old is not None:
         window.remove(state, old, policy)
+        draft.undone = news.fact is None and not state.purchases and state.first_purchase_ms is None
     if news.fact is not None:
         window.add(state, news.fact, policy)
     contacts.rebuild(state, state.settled_ms - policy.memory_ms, policy)
     draft.news_is_late = True
 
 
-def _earn(draft: Draft, fact: Fact, body: Any) -> None:
+def _earn(draft: Draft, fact: Fact, body: Any, gone: Earned | None = None) -> None:
+    """Count what a purchase puts into its month.
+
+    Of one from before the months were kept nobody knows what they hold of it: as much is put in as was
+    taken out for it (``gone``), and nothing where nothing was.
+    """
     earned = earnings.earned_of(body, fact, draft.moment.products, draft.policy)
+    if earned is not None and fact.time_ms < counted.since_ms(draft.state):
+        earned = None if gone is None else replace(earned, names=earned.names if gone.names else b"")
     if earned is not None:
         earnings.note(draft.state, earned)
 
