@@ -63,6 +63,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lane: int
     seq: int  # of the lane transaction that decided
     pin: Pin | None = None  # a person overruled the shown tier
+    never_bought: bool = False  # the only purchase was voided: lapsed, and ranked last at once
 
 
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tier-changed.v1"):

@@ -135,6 +135,7 @@ def test_a_void_of_the_only_purchase_tells_everybody_at_once() -> None:
         life = Life(cuts=CUTS).happens(bought, *pins, corrected(bought, 1, at_ms=at(2))).until(at(100))
         last = life.tier_changes[-1]
         assert (last.current, last.ranked_current, last.proof.pin) == ("lapsed", "at_risk", None)
+        assert last.proof.never_bought
         assert explain.flaws(last, life.tier_changes[:-1], life.policy) == []
         assert (life.known.tier, life.known.ranked) == (None, None)
 

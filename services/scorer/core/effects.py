@@ -105,6 +105,7 @@ def _proof(draft: Draft, at_ms: int) -> Proof:
         lane=moment.lane,
         seq=moment.seq,
         pin=None if draft.undone else published_pin(state, at_ms),
+        never_bought=draft.undone,
     )
 
 

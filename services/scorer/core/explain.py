@@ -222,6 +222,8 @@ def _rank_flaws(change: TierChanged, earlier: Sequence[TierChanged], policy: Pol
         ranked = tiers.first_tier(value, proof.cut_offs, ladder)
     elif before not in ladder.level_of:
         return []  # of another policy's ladder
+    elif proof.never_bought:
+        ranked = ladder.names[-1]
     else:
         moves = [one for one in earlier if one.ranked_current != one.ranked_previous]
         ranked = tiers.next_tier(
@@ -232,8 +234,6 @@ def _rank_flaws(change: TierChanged, earlier: Sequence[TierChanged], policy: Pol
             now_ms=to_ms(change.occurred_at),
             ladder=ladder,
         )
-    # An event that voids the only purchase ranks last at once.
-    is_void = change.cause is Cause.EVENT and change.current == LAPSED and value == 0
-    if ranked == change.ranked_current or (is_void and change.ranked_current == ladder.names[-1]):
+    if ranked == change.ranked_current:
         return []
     return [f"score, cut-offs and dwell lead to {ranked}, not to {change.ranked_current}"]
