@@ -18,7 +18,7 @@ class Held:
 
     def __init__(self, page: Page, path: str | re.Pattern[str]) -> None:
         """Hold every request of a path."""
-        self._routes: list[Route] = []
+        self._page, self._routes = page, list[Route]()
 
         def hold(route: Route) -> None:
             self._routes.append(route)
@@ -26,7 +26,11 @@ class Held:
         page.route(path, hold)
 
     def next(self) -> Route:
-        """Return the oldest that is held, and hold it no longer."""
+        """Return the oldest that is held, and hold it no longer; the page may be about to ask."""
+        for _ in range(100):
+            if self._routes:
+                break
+            self._page.wait_for_timeout(50)
         return self._routes.pop(0)
 
     def go_on(self) -> None:
