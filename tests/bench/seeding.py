@@ -40,7 +40,7 @@ async def seed_database(dsn: str, world: World) -> float:
         await _seed_crowd(connection, world)
         # Lanes that know of cut-offs 1: else the first thing they did would be to adopt them.
         await connection.execute(
-            statement.CREATE, "scorer", list(range(LANES)), [0] * len(TOPICS), "wall", [1, 1, 1]
+            statement.CREATE, "scorer", list(range(LANES)), [0] * len(TOPICS), "wall", [1, 1, 1, 1, 0]
         )
         await connection.execute("VACUUM (ANALYZE) customers")
         await connection.execute("CHECKPOINT")
