@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from schemas.events import (
     CampaignResponded,
     ChurnCleared,
@@ -27,7 +29,7 @@ from schemas.times import DAY_MS, from_ms, to_ms
 from services.scorer.core.advance import adopt, advance, settle
 from services.scorer.core.cuts import Cuts
 from services.scorer.core.draft import Effect, Moment, Step
-from services.scorer.core.policy import Policy
+from services.scorer.core.policy import Ladder, Level, Policy
 from services.scorer.core.state import State
 
 POLICY = Policy.default()
@@ -43,6 +45,18 @@ def cuts_at(high: tuple[int, int, int], low: tuple[int, int, int]) -> Cuts:
         )
     )
 
+
+# By spend, with a margin, a short dwell and one silence.
+GOLD = replace(
+    POLICY,
+    tiers=Ladder(
+        by="spend",
+        levels=(Level(name="gold", at_least=200.0), Level(name="silver", at_least=100.0), Level(name="base")),
+        margin_percent=10,
+        dwell_days=30,
+    ),
+    churn=POLICY.churn[:1],
+)
 
 CUTS = cuts_at((5_000, 4_800, 4_600), (1_900, 1_700, 1_500))
 _numbers = count(1)
@@ -247,3 +261,8 @@ def referral(time_ms: int, referred: str, *, event: str = "") -> ReferralMade:
         occurred_at=from_ms(time_ms),
         referred_customer_id=referred,
     )
+
+
+def spent(*amounts_minor: int, policy: Policy = GOLD) -> Life:
+    """Return somebody who spent these amounts on day 0, 1, 2.."""
+    return Life(CUTS, policy).happens(*(sale(at(day), minor) for day, minor in enumerate(amounts_minor)))

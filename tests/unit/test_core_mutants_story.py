@@ -7,25 +7,9 @@ from msgspec.structs import replace
 
 from schemas.events import TierChanged
 from services.scorer.core.lift import Clearing, Keep, Lift, Outlook, outlook
-from services.scorer.core.policy import Bonus, DisengagedRule, Ladder, Level, Policy, Weight
+from services.scorer.core.policy import Bonus, DisengagedRule, Policy, Weight
 from services.scorer.core.story import advice, story
-from tests.unit.core_given import CUTS, POLICY, Life, at, contact, pinned, sale
-
-GOLD = replace(
-    POLICY,
-    tiers=Ladder(
-        by="spend",
-        levels=(Level(name="gold", at_least=200.0), Level(name="silver", at_least=100.0), Level(name="base")),
-        margin_percent=10,
-        dwell_days=30,
-    ),
-    churn=POLICY.churn[:1],
-)
-
-
-def spent(*amounts_minor: int, policy: Policy = GOLD) -> Life:
-    """Return somebody who spent these amounts on day 0, 1, 2.."""
-    return Life(CUTS, policy).happens(*(sale(at(day), minor) for day, minor in enumerate(amounts_minor)))
+from tests.unit.core_given import GOLD, POLICY, Life, at, contact, pinned, sale, spent
 
 
 def scored(*weights: Weight, bonus: tuple[Bonus, ...] = ()) -> Policy:

@@ -7,25 +7,9 @@ from msgspec.structs import replace
 from schemas.events import ServiceContactRecorded, TierPinned
 from schemas.times import DAY_MS, from_ms
 from services.scorer.core.lift import clearing, keep, lift, outlook
-from services.scorer.core.policy import Bonus, DisengagedRule, Ladder, Level, Policy
+from services.scorer.core.policy import Bonus, DisengagedRule
 from services.scorer.core.story import advice, story
-from tests.unit.core_given import CUTS, POLICY, Life, at, browse, sale
-
-GOLD = replace(
-    POLICY,
-    tiers=Ladder(
-        by="spend",
-        levels=(Level(name="gold", at_least=200.0), Level(name="silver", at_least=100.0), Level(name="base")),
-        margin_percent=10,
-        dwell_days=30,
-    ),
-    churn=POLICY.churn[:1],
-)
-
-
-def spent(*amounts_minor: int, policy: Policy = GOLD) -> Life:
-    """Return somebody who spent these amounts on day 0, 1, 2.."""
-    return Life(CUTS, policy).happens(*(sale(at(day), minor) for day, minor in enumerate(amounts_minor)))
+from tests.unit.core_given import CUTS, GOLD, POLICY, Life, at, browse, sale, spent
 
 
 class TestLift:
